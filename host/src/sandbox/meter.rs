@@ -1,0 +1,90 @@
+//! What a call used. Counted where it happens, read once at the end; decides nothing.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Counts of one call, shared by the wrappers (streams, sockets, bodies) that outlive a host
+/// function's borrow of the store.
+#[derive(Debug, Default)]
+pub struct Counters {
+    fuel_due: AtomicU64,
+    bytes_sent: AtomicU64,
+    bytes_received: AtomicU64,
+    http_requests: AtomicU32,
+    files_opened: AtomicU32,
+    log_lines: AtomicU32,
+}
+
+impl Counters {
+    /// Adds to what the guest owes for work done on its behalf: one unit of fuel a byte moved, and
+    /// whatever else a host function finds fair. Settled at the next crossing of the border.
+    pub fn charge(&self, fuel: u64) {
+        self.fuel_due.fetch_add(fuel, Relaxed);
+    }
+
+    /// Takes what is owed, leaving nothing.
+    pub fn take_due(&self) -> u64 {
+        if self.fuel_due.load(Relaxed) == 0 { 0 } else { self.fuel_due.swap(0, Relaxed) }
+    }
+
+    /// Bytes that left the machine for the guest.
+    pub fn sent(&self, bytes: u64) {
+        self.bytes_sent.fetch_add(bytes, Relaxed);
+    }
+
+    /// Bytes that came from outside for the guest.
+    pub fn received(&self, bytes: u64) {
+        self.bytes_received.fetch_add(bytes, Relaxed);
+    }
+
+    /// Counts an HTTP request; gives how many there were before.
+    pub fn http_request(&self) -> u32 {
+        self.http_requests.fetch_add(1, Relaxed)
+    }
+
+    /// Counts an opened file or directory.
+    pub fn file_opened(&self) {
+        self.files_opened.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a log line; gives how many there were before.
+    pub fn log_line(&self) -> u32 {
+        self.log_lines.fetch_add(1, Relaxed)
+    }
+
+    pub(super) fn read_into(&self, usage: &mut Usage) {
+        usage.bytes_sent = self.bytes_sent.load(Relaxed);
+        usage.bytes_received = self.bytes_received.load(Relaxed);
+        usage.http_requests = self.http_requests.load(Relaxed);
+        usage.files_opened = self.files_opened.load(Relaxed);
+        usage.log_lines = self.log_lines.load(Relaxed);
+    }
+}
+
+/// What a call used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Usage {
+    /// Fuel: instructions and the cost of host calls. The whole budget when a trap hid the count.
+    pub fuel: u64,
+    /// Wall clock from entering the guest to its end.
+    pub micros: u64,
+    /// Most bytes of linear memory at once.
+    pub peak_memory: u64,
+    /// Bytes that left the machine.
+    pub bytes_sent: u64,
+    /// Bytes that came from outside.
+    pub bytes_received: u64,
+    /// HTTP requests.
+    pub http_requests: u32,
+    /// Files and directories opened.
+    pub files_opened: u32,
+    /// Log lines written.
+    pub log_lines: u32,
+}
+
+impl Usage {
+    pub(super) fn set_wall(&mut self, wall: Duration) {
+        self.micros = u64::try_from(wall.as_micros()).unwrap_or(u64::MAX);
+    }
+}
