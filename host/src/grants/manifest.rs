@@ -116,6 +116,9 @@ pub enum ManifestError {
     /// Over [`MAX_MANIFEST`].
     #[error("its manifest is {0} bytes; at most {MAX_MANIFEST} are read")]
     TooLarge(usize),
+    /// Two sections that do not say the same.
+    #[error("it has two manifests that differ; build it again with one `plugin!`")]
+    Twice,
     /// Not JSON of the right shape.
     #[error("its manifest does not read: {path}: {message}")]
     Json {
