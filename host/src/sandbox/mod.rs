@@ -9,6 +9,7 @@ pub mod contract;
 mod engine;
 mod error;
 mod executor;
+pub mod json;
 mod limiter;
 mod meter;
 mod operation;
