@@ -2,6 +2,7 @@
 //! wasmtime is in here. Knows grants; knows neither JSON-RPC nor the catalog's names.
 
 pub mod capability;
+pub mod bindings;
 mod meter;
 mod store;
 
