@@ -15,7 +15,7 @@ use crate::grants::{Grants, Limits};
 
 use super::bindings::exports::kennel::plugin::{completion, prompts, resources, tools};
 use super::capability::stdio::{Capture, Captured};
-use super::capability::{Configure, ConfigureError, files, host, http, state, wasi};
+use super::capability::{ConfigureError, files, host, http, state, wasi};
 use super::code::Code;
 use super::engine::{self, SLICE_FUEL};
 use super::error::{Budget, CallError, LimitHit, hides_fuel, seconds};
@@ -99,8 +99,8 @@ pub struct Setup<'a> {
     pub limits: Limits,
     /// Live, or fixed for reading definitions.
     pub surroundings: wasi::Surroundings,
-    /// The folder of all plugins' state; `None` gives none.
-    pub state_dir: Option<&'a std::path::Path>,
+    /// The folder of all plugins' state.
+    pub state_dir: &'a std::path::Path,
 }
 
 /// Why a component cannot run here.
@@ -172,19 +172,14 @@ impl Program {
             .instantiate_pre(&code.component)
             .map_err(|error| PrepareError::Link(format!("{error:#}").replace('\n', " ")))?;
         let exports = exports(&pre)?;
-        let configure = Configure {
-            plugin: &setup.host.plugin,
-            grants: setup.grants,
-            limits: &setup.limits,
-            state_dir: setup.state_dir,
-        };
+        let plugin = setup.host.plugin.as_str();
         Ok(Arc::new(Self {
             sandbox: sandbox.clone(),
             exports,
             base: wasi::Base::configure(&setup.grants.env, setup.surroundings),
             files: files::Configured::configure(&configure)?,
             http: http::Configured::configure(&configure)?,
-            state: state::Configured::configure(&configure)?,
+            state: state::configure(plugin, setup.state_dir, setup.grants.state)?,
             turns: Arc::new(Semaphore::new(setup.limits.concurrency.max(1))),
             owner: TaskOwner(sandbox.owners.fetch_add(1, Ordering::Relaxed)),
             waiting: AtomicUsize::new(0),
@@ -259,7 +254,7 @@ impl Program {
             wasi,
             files,
             http: self.http.begin(limits, &counters, started + limits.deadline),
-            state: self.state.begin(&context.caller.id, &counters),
+            state: self.state.begin(&counters, &context.caller.id),
             host: host::Call::begin(&self.host, limits, context, &counters, started),
             limiter: Limiter::new(limits),
             fuel_at_yield: limits.fuel,
