@@ -114,6 +114,9 @@ pub enum ManifestError {
     /// Over [`MAX_MANIFEST`].
     #[error("its manifest is {0} bytes; at most {MAX_MANIFEST} are read")]
     TooLarge(usize),
+    /// Two sections that say different things.
+    #[error("it has two manifests that differ")]
+    Twice,
     /// Not JSON of the right shape.
     #[error("its manifest does not read: {path}: {message}")]
     Json {
