@@ -1,8 +1,8 @@
 //! Runs one call: engine, store, budgets, and the capabilities behind the plugin's imports. All of
 //! wasmtime is in here. Knows grants; knows neither JSON-RPC nor the catalog's names.
 
-pub mod capability;
 pub mod bindings;
+pub mod capability;
 mod meter;
 mod store;
 
