@@ -15,7 +15,7 @@ use crate::grants::{Grants, Limits};
 
 use super::bindings::exports::kennel::plugin::{completion, prompts, resources, tools};
 use super::capability::stdio::{Capture, Captured};
-use super::capability::{ConfigureError, files, host, http, state, wasi};
+use super::capability::{Configure, ConfigureError, files, host, http, state, wasi};
 use super::code::Code;
 use super::engine::{self, SLICE_FUEL};
 use super::error::{Budget, CallError, LimitHit, hides_fuel, seconds};
@@ -172,14 +172,19 @@ impl Program {
             .instantiate_pre(&code.component)
             .map_err(|error| PrepareError::Link(format!("{error:#}").replace('\n', " ")))?;
         let exports = exports(&pre)?;
-        let plugin = setup.host.plugin.as_str();
+        let configure = Configure {
+            plugin: &setup.host.plugin,
+            grants: setup.grants,
+            limits: &setup.limits,
+            state_dir: Some(setup.state_dir),
+        };
         Ok(Arc::new(Self {
             sandbox: sandbox.clone(),
             exports,
             base: wasi::Base::configure(&setup.grants.env, setup.surroundings),
             files: files::Configured::configure(&configure)?,
             http: http::Configured::configure(&configure)?,
-            state: state::configure(plugin, setup.state_dir, setup.grants.state)?,
+            state: state::Configured::configure(&configure)?,
             turns: Arc::new(Semaphore::new(setup.limits.concurrency.max(1))),
             owner: TaskOwner(sandbox.owners.fetch_add(1, Ordering::Relaxed)),
             waiting: AtomicUsize::new(0),

@@ -3,18 +3,18 @@
 
 mod store;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::{HasSelf, Linker};
 
-use crate::grants::{StateGrant, StateScope};
+use crate::grants::StateScope;
 use crate::sandbox::bindings::kennel::plugin::state as wit;
 use crate::sandbox::{CallState, Counters};
 
-pub use store::StoreError;
-use store::{Scope, Store};
+use super::{Configure, ConfigureError};
+
+use store::{Scope, Store, StoreError};
 
 /// Bytes of a key (`wit/state.wit`).
 pub const MAX_KEY: usize = 512;
@@ -25,40 +25,12 @@ pub const MAX_LIST: u32 = 1000;
 /// Fuel for one trip to the store, over the byte count: about what a small write costs in time.
 const TRIP: u64 = 5_000;
 
-/// Why a plugin's store cannot be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigureError {
-    /// The plugin's name would not be a safe file name.
-    #[error("plugin `{0}` cannot have state under this name: use 1 to 64 letters, digits, `-` and `_`")]
-    Name(String),
-}
-
 /// Puts the interface behind its import.
 ///
 /// # Errors
 /// When it is linked already.
 pub fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     wit::add_to_linker::<CallState, HasSelf<Call>>(linker, |state| &mut state.state)
-}
-
-/// The store of `plugin` in `folder` (`<home>/state`), as granted. Nothing is opened before the first use.
-///
-/// # Errors
-/// When the plugin's name cannot name a file.
-pub fn configure(
-    plugin: &str,
-    folder: &Path,
-    grant: Option<StateGrant>,
-) -> Result<Configured, ConfigureError> {
-    let Some(grant) = grant else { return Ok(Configured(None)) };
-    let safe = !plugin.is_empty()
-        && plugin.len() <= 64
-        && plugin.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if !safe {
-        return Err(ConfigureError::Name(plugin.to_owned()));
-    }
-    let path: PathBuf = folder.join(format!("{plugin}.sqlite"));
-    Ok(Configured(Some(Granted { store: Arc::new(Store::new(path, grant.quota)), scope: grant.scope })))
 }
 
 /// A plugin's store, or none.
@@ -72,9 +44,28 @@ struct Granted {
 }
 
 impl Configured {
+    /// The plugin's store, as granted. Nothing is opened before the first use.
+    ///
+    /// # Errors
+    /// When the plugin's name cannot name a file.
+    pub fn configure(from: &Configure<'_>) -> Result<Self, ConfigureError> {
+        let (Some(grant), Some(folder)) = (from.grants.state, from.state_dir) else {
+            return Ok(Self(None));
+        };
+        let name = from.plugin;
+        let safe = !name.is_empty()
+            && name.len() <= 64
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if !safe {
+            return Err(ConfigureError::StateName(name.to_owned()));
+        }
+        let store = Arc::new(Store::new(folder.join(format!("{name}.sqlite")), grant.quota));
+        Ok(Self(Some(Granted { store, scope: grant.scope })))
+    }
+
     /// The part of a call made for `caller` (its stable id; empty when unknown).
     #[must_use]
-    pub fn begin(&self, counters: &Arc<Counters>, caller: &str) -> Call {
+    pub fn begin(&self, caller: &str, counters: &Arc<Counters>) -> Call {
         let granted = self.0.as_ref().map(|granted| {
             let scope = match granted.scope {
                 StateScope::Plugin => Scope::default(),

@@ -1,17 +1,27 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use proptest::prelude::*;
 use wit::{Host as _, StateError};
 
 use super::store::ENTRY_OVERHEAD;
 use super::*;
+use crate::grants::{Grants, StateGrant};
+use crate::sandbox::capability::test_limits as limits;
+
+fn configured(
+    plugin: &str,
+    folder: Option<&Path>,
+    grant: Option<StateGrant>,
+) -> Result<Configured, ConfigureError> {
+    let grants = Grants { state: grant, ..Grants::default() };
+    Configured::configure(&Configure { plugin, grants: &grants, limits: &limits(), state_dir: folder })
+}
 
 fn call(folder: &Path, quota: u64, scope: StateScope, caller: &str) -> Call {
-    configure("p", folder, Some(StateGrant { quota, scope }))
-        .unwrap()
-        .begin(&Arc::new(Counters::default()), caller)
+    configured("p", Some(folder), Some(StateGrant { quota, scope })).unwrap().begin(caller, &Arc::default())
 }
 
 fn show(error: &StateError) -> String {
@@ -145,13 +155,18 @@ proptest! {
 
 #[tokio::test]
 async fn without_a_grant_everything_is_denied() {
-    let mut call = configure("p", Path::new("unused"), None).unwrap().begin(&Arc::default(), "");
+    let folder = tempfile::tempdir().unwrap();
+    let unused = folder.path().join("unused");
+    let mut call = configured("p", Some(&unused), None).unwrap().begin("", &Arc::default());
     assert!(matches!(call.get("k".into()).await.unwrap(), Err(StateError::Denied)));
     assert!(matches!(call.set("k".into(), vec![]).await.unwrap(), Err(StateError::Denied)));
     assert!(matches!(call.delete("k".into()).await.unwrap(), Err(StateError::Denied)));
     assert!(matches!(call.list(String::new(), None, 9).await.unwrap(), Err(StateError::Denied)));
     assert!(matches!(call.compare_and_swap("k".into(), None, None).await.unwrap(), Err(StateError::Denied)));
-    assert!(!Path::new("unused").exists());
+    assert!(!unused.exists());
+    let grant = StateGrant { quota: 1, scope: StateScope::Plugin };
+    let mut call = configured("p", None, Some(grant)).unwrap().begin("", &Arc::default());
+    assert!(matches!(call.get("k".into()).await.unwrap(), Err(StateError::Denied)));
 }
 
 #[tokio::test]
@@ -318,7 +333,7 @@ async fn a_link_in_place_of_the_file_is_not_followed() {
 fn a_name_that_is_no_file_name_is_refused() {
     for bad in ["", "..", "a/b", "a.b", &"x".repeat(65)] {
         let grant = StateGrant { quota: 1, scope: StateScope::Plugin };
-        assert!(configure(bad, Path::new("x"), Some(grant)).is_err(), "{bad:?}");
+        assert!(configured(bad, Some(Path::new("x")), Some(grant)).is_err(), "{bad:?}");
     }
 }
 
@@ -327,7 +342,7 @@ async fn trips_and_bytes_are_charged() {
     let home = tempfile::tempdir().unwrap();
     let counters = Arc::new(Counters::default());
     let grant = StateGrant { quota: 1 << 20, scope: StateScope::Plugin };
-    let mut call = configure("p", home.path(), Some(grant)).unwrap().begin(&counters, "");
+    let mut call = configured("p", Some(home.path()), Some(grant)).unwrap().begin("", &counters);
     call.set("key".into(), vec![0; 1000]).await.unwrap().unwrap();
     assert_eq!(counters.take_due(), TRIP + 1003);
     call.get("key".into()).await.unwrap().unwrap();
