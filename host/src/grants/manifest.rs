@@ -1,6 +1,8 @@
 //! What a plugin asks for: the JSON of its `kennel:manifest` section, which can be read without
 //! running it. Asking gives nothing; this module grants nothing and trusts nothing it reads.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 use super::{DirectoryMode, HttpPlace, StateScope, units};
@@ -344,7 +346,8 @@ pub(crate) fn check_method(method: &str) -> Result<(), String> {
     }
 }
 
-fn fault(path: &str, message: impl ToString) -> ManifestError {
+#[allow(clippy::needless_pass_by_value, reason = "a message is made for this call")]
+fn fault(path: &str, message: impl fmt::Display) -> ManifestError {
     ManifestError::Value { path: path.to_owned(), message: message.to_string() }
 }
 

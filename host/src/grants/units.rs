@@ -113,7 +113,7 @@ fn scaled(text: &str, units: &[(&str, u64)], bad: fn(String) -> UnitError) -> Re
         let digits: u128 = fraction.parse().map_err(|_| wrong())?;
         let scaled = digits * u128::from(factor);
         let ten = 10_u128.pow(places);
-        if scaled % ten != 0 {
+        if !scaled.is_multiple_of(ten) {
             return Err(wrong());
         }
         u64::try_from(scaled / ten).map_err(|_| large())?
@@ -122,7 +122,7 @@ fn scaled(text: &str, units: &[(&str, u64)], bad: fn(String) -> UnitError) -> Re
 }
 
 fn show(value: u64, units: &[(&str, u64)], plain: &str) -> String {
-    let even = units.iter().filter(|(_, factor)| value != 0 && value % factor == 0 && *factor > 1);
+    let even = units.iter().filter(|(_, factor)| value != 0 && value.is_multiple_of(*factor) && *factor > 1);
     let spellings = even.map(|(name, factor)| format!("{}{name}", value / factor));
     spellings.chain([format!("{value}{plain}")]).min_by_key(String::len).unwrap_or_default()
 }
