@@ -116,8 +116,8 @@ pub enum ManifestError {
     /// Over [`MAX_MANIFEST`].
     #[error("its manifest is {0} bytes; at most {MAX_MANIFEST} are read")]
     TooLarge(usize),
-    /// Two sections that do not say the same.
-    #[error("it has two manifests that differ; build it again with one `plugin!`")]
+    /// Two sections that say different things.
+    #[error("it has two manifests that differ")]
     Twice,
     /// Not JSON of the right shape.
     #[error("its manifest does not read: {path}: {message}")]

@@ -1,1 +1,11 @@
-//! (see docs/architecture.md)
+//! The MCP server: the protocol's types to and from the catalog's, for both eras of the protocol. Knows
+//! the catalog; never wasmtime, and never how bytes travel.
+
+mod changes;
+mod convert;
+mod error;
+mod events;
+mod handler;
+
+pub use crate::catalog::json;
+pub use handler::{KennelHandler, RawArguments};

@@ -1,0 +1,160 @@
+//! Telling clients that a list or a resource changed: every older client of its own accord, a newer one on the
+//! streams it opened and by their filter. Several changes at once are told once.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rmcp::model::ResourceUpdatedNotificationParam;
+use rmcp::service::{Peer, RoleServer, SubscriptionContext};
+use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog::api::Change;
+
+/// URIs a client subscribed to.
+pub(super) type Subscriptions = Arc<Mutex<HashSet<String>>>;
+
+/// Changes that came together.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Batch {
+    tools: bool,
+    prompts: bool,
+    resources: bool,
+    updated: BTreeSet<String>,
+    /// Some were missed, so every resource may have changed.
+    everything: bool,
+}
+
+impl Batch {
+    /// Waits for a change and takes what else is there; none when there will be no more.
+    async fn next(changes: &mut broadcast::Receiver<Change>) -> Option<Self> {
+        let mut batch = Self::default();
+        match changes.recv().await {
+            Ok(change) => batch.add(change),
+            Err(RecvError::Lagged(_)) => batch.add_everything(),
+            Err(RecvError::Closed) => return None,
+        }
+        loop {
+            match changes.try_recv() {
+                Ok(change) => batch.add(change),
+                Err(TryRecvError::Lagged(_)) => batch.add_everything(),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return Some(batch),
+            }
+        }
+    }
+
+    fn add(&mut self, change: Change) {
+        match change {
+            Change::Tools => self.tools = true,
+            Change::Prompts => self.prompts = true,
+            Change::Resources => self.resources = true,
+            Change::ResourceUpdated(uri) => {
+                self.updated.insert(uri);
+            }
+        }
+    }
+
+    fn add_everything(&mut self) {
+        (self.tools, self.prompts, self.resources, self.everything) = (true, true, true, true);
+    }
+
+    /// Those of `wanted` that changed.
+    fn among<'a>(&self, wanted: impl Iterator<Item = &'a String>) -> Vec<String> {
+        wanted.filter(|uri| self.everything || self.updated.contains(*uri)).cloned().collect()
+    }
+}
+
+/// Tells an older client until it is gone.
+pub(super) async fn tell_peer(
+    mut changes: broadcast::Receiver<Change>,
+    peer: Peer<RoleServer>,
+    subscriptions: Subscriptions,
+    gone: CancellationToken,
+) {
+    let tell = async {
+        while let Some(batch) = Batch::next(&mut changes).await {
+            if batch.tools && peer.notify_tool_list_changed().await.is_err() {
+                break;
+            }
+            if batch.prompts && peer.notify_prompt_list_changed().await.is_err() {
+                break;
+            }
+            if batch.resources && peer.notify_resource_list_changed().await.is_err() {
+                break;
+            }
+            let uris = batch.among(subscriptions.lock().unwrap_or_else(PoisonError::into_inner).iter());
+            for uri in uris {
+                let param = ResourceUpdatedNotificationParam::new(uri);
+                if peer.notify_resource_updated(param).await.is_err() {
+                    return;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = tell => {}
+        () = gone.cancelled() => {}
+    }
+}
+
+/// Tells a newer client on one of its streams until it closes that.
+pub(super) async fn tell_stream(mut changes: broadcast::Receiver<Change>, stream: SubscriptionContext) {
+    let sink = stream.sink().clone();
+    let filter = stream.accepted().clone();
+    let tell = async {
+        while let Some(batch) = Batch::next(&mut changes).await {
+            // The sink itself refuses what the filter does not accept; asking first spares it the work.
+            let tools = batch.tools && filter.tools_list_changed == Some(true);
+            if tools && sink.notify_tool_list_changed().await.is_err() {
+                break;
+            }
+            let prompts = batch.prompts && filter.prompts_list_changed == Some(true);
+            if prompts && sink.notify_prompt_list_changed().await.is_err() {
+                break;
+            }
+            let resources = batch.resources && filter.resources_list_changed == Some(true);
+            if resources && sink.notify_resource_list_changed().await.is_err() {
+                break;
+            }
+            for uri in batch.among(filter.resource_subscriptions.iter().flatten()) {
+                if sink.notify_resource_updated(uri).await.is_err() {
+                    return;
+                }
+            }
+        }
+        // The catalog is gone, but the stream is the client's to close.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = tell => {}
+        () = stream.cancelled() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn changes_are_told_once_and_missed_ones_as_everything() {
+        let (sender, mut receiver) = broadcast::channel(4);
+        for change in [Change::Tools, Change::Tools, Change::ResourceUpdated("a:1".into())] {
+            sender.send(change).unwrap();
+        }
+        let batch = Batch::next(&mut receiver).await.unwrap();
+        assert!(batch.tools && !batch.prompts && !batch.resources && !batch.everything);
+        let wanted = ["a:1".to_owned(), "a:2".to_owned()];
+        assert_eq!(batch.among(wanted.iter()), ["a:1"]);
+
+        for _ in 0..9 {
+            sender.send(Change::Prompts).unwrap();
+        }
+        let batch = Batch::next(&mut receiver).await.unwrap();
+        assert!(batch.tools && batch.prompts && batch.resources);
+        assert_eq!(batch.among(wanted.iter()), wanted);
+
+        drop(sender);
+        assert_eq!(Batch::next(&mut receiver).await, None);
+    }
+}
