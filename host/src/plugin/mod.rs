@@ -13,7 +13,7 @@ mod watch;
 pub use cache::{Cache, CacheError};
 pub use compile::{CompileError, Compiler, child_main};
 pub use definitions::{Definitions, DefinitionsError};
-pub use file::{FileError, MAX_COMPONENT, PluginFile};
+pub use file::{FileError, MAX_COMPONENT, PluginFile, component_files};
 pub use library::{Library, LibraryError, Standing, Status};
 pub use load::{LoadError, Loader, Plugin};
 pub use section::manifest;
