@@ -102,7 +102,7 @@ pub(super) fn resource(info: t::ResourceInfo) -> m::Resource {
 }
 
 pub(super) fn contents(contents: t::ResourceContents) -> m::ResourceContents {
-    let out = match contents.body {
+    match contents.body {
         t::ResourceBody::Text(text) => m::ResourceContents::TextResourceContents {
             uri: contents.uri,
             mime_type: contents.mime_type,
@@ -115,8 +115,7 @@ pub(super) fn contents(contents: t::ResourceContents) -> m::ResourceContents {
             blob: STANDARD.encode(bytes),
             meta: meta(contents.meta),
         },
-    };
-    out
+    }
 }
 
 pub(super) fn content(content: t::Content) -> m::ContentBlock {

@@ -142,6 +142,8 @@ impl Outbox {
             buffer.clear();
             buffer.shrink_to(KEEP);
             let mut state = self.lock();
+            // Nobody waits for room while there is some, and waking the protocol for nothing costs a call.
+            let was_full = state.pending() >= self.high;
             (state.writing, state.direct_writing) = (0, 0);
             if let Err(error) = written {
                 tracing::info!(%error, "the client no longer reads");
@@ -150,7 +152,10 @@ impl Outbox {
                 break true;
             }
             drop(state);
-            self.tell_of_room();
+            self.direct_room.notify_one();
+            if was_full {
+                self.tell_of_room();
+            }
         };
         self.tell_of_room();
         self.finished.notify_one();

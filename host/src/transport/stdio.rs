@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{ClientJsonRpcMessage, ErrorData, JsonRpcMessage};
-use rmcp::service::{QuitReason, RoleServer, RxJsonRpcMessage, TxJsonRpcMessage, serve_directly_with_ct};
+use rmcp::service::{
+    QuitReason, RoleServer, RxJsonRpcMessage, Service, TxJsonRpcMessage, serve_directly_with_ct,
+};
 use rmcp::transport::Transport;
 use tokio_util::sync::CancellationToken;
 
@@ -75,6 +77,14 @@ pub async fn serve_process<B: Backend>(
     // Descriptors of our own: the standard library's have locks and buffers that we do not want.
     let input = std::fs::File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     let output = std::fs::File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
+    // A parent may have left them in a mode that fails instead of waiting.
+    for end in [&input, &output] {
+        let flags = rustix::fs::fcntl_getfl(end).map_err(std::io::Error::from)?;
+        if flags.contains(rustix::fs::OFlags::NONBLOCK) {
+            rustix::fs::fcntl_setfl(end, flags.difference(rustix::fs::OFlags::NONBLOCK))
+                .map_err(std::io::Error::from)?;
+        }
+    }
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
     let stop = async move {
@@ -92,6 +102,24 @@ pub async fn serve_process<B: Backend>(
 /// When threads cannot be had, or the protocol's task failed.
 pub async fn serve<B: Backend>(
     handler: KennelHandler<B>,
+    input: impl Read + Send + 'static,
+    output: impl Write + Send + 'static,
+    options: Options,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let backend = handler.backend().clone();
+    let ready = async move { backend.ready().await };
+    serve_service(handler, ready, input, output, options, stop).await
+}
+
+/// Serves one client with any server of the protocol library, for comparison: the arguments of tool calls come
+/// in the extension [`RawArguments`](crate::mcp::RawArguments). The drain does not pass before `ready` is done.
+///
+/// # Errors
+/// When threads cannot be had, or the protocol's task failed.
+pub async fn serve_service<S: Service<RoleServer>>(
+    service: S,
+    ready: impl Future<Output = ()> + Send + 'static,
     input: impl Read + Send + 'static,
     output: impl Write + Send + 'static,
     options: Options,
@@ -118,21 +146,20 @@ pub async fn serve<B: Backend>(
         }
     })?;
 
-    let ready = {
-        let (inbox, backend) = (inbox.clone(), handler.backend().clone());
+    // Ends with the runtime at the latest.
+    tokio::spawn({
+        let inbox = inbox.clone();
         async move {
-            backend.ready().await;
+            ready.await;
             inbox.ready();
         }
-    };
-    // Ends with the runtime at the latest.
-    tokio::spawn(ready);
+    });
 
     let cancel = CancellationToken::new();
     let pipes = Pipes { inbox: inbox.clone(), outbox, cancel: cancel.clone() };
     // Without the library's handshake, which a stray notification or a failed initialize ends for good. The
     // inbox sees to it that a client says which era it is of.
-    let service = serve_directly_with_ct(handler, pipes, None, cancel);
+    let service = serve_directly_with_ct(service, pipes, None, cancel);
     let mut served = std::pin::pin!(service.waiting());
     let reason = tokio::select! {
         reason = &mut served => reason,
