@@ -2,5 +2,5 @@
 //! and the sandbox; never a transport, nor a type of the protocol.
 
 pub mod api;
-pub mod json;
+pub use crate::sandbox::json;
 pub mod types;

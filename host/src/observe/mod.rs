@@ -1,1 +1,5 @@
-//! (see docs/architecture.md)
+//! What a person or a machine can see of the host's work: log lines, audit, metrics. Decides nothing.
+
+mod escape;
+
+pub use escape::{deceives, escape_for_people};

@@ -4,7 +4,8 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
-use super::capability::{files, http, state};
+use super::capability::{files, host, http, state};
+use super::limiter::Limiter;
 
 /// The store's data. Each capability sees its own part of it.
 pub struct CallState {
@@ -13,6 +14,10 @@ pub struct CallState {
     pub(super) files: files::Call,
     pub(super) http: http::Call,
     pub(super) state: state::Call,
+    pub(super) host: host::Call,
+    pub(super) limiter: Limiter,
+    /// Fuel left when the guest last gave way in a host call.
+    pub(super) fuel_at_yield: u64,
 }
 
 impl WasiView for CallState {

@@ -1,0 +1,311 @@
+//! What a plugin holds: granted ∩ asked, and only for approved bytes. Pure; it reads no file, and it
+//! can take away only (the property tests say so).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::{
+    Approval, Asked, AskedPlace, DirectoryGrant, DirectoryMode, Grants, HostPattern, HttpGrant, HttpPlace,
+    PathPrefix, StateGrant, StateScope, Trust,
+};
+
+/// Something a person granted that the plugin does not get, and why. Shown by `list` and `check`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withheld {
+    /// The grant, as [`Grants::describe`] shows it.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}
+
+impl fmt::Display for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.why)
+    }
+}
+
+/// What a plugin holds in the end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Holding {
+    /// What its calls get.
+    pub grants: Grants,
+    /// What was granted and is withheld, with the reason.
+    pub withheld: Vec<Withheld>,
+    /// Why it holds nothing at all, when it does for want of approval. Then it must not see its settings
+    /// either: a stranger's file under a known name gets nothing that was meant for another.
+    pub unapproved: Option<String>,
+}
+
+/// What a plugin holds: nothing unless it is trusted for development or `approval` says that a person
+/// approved these very bytes; then what was granted, as far as it asked.
+#[must_use]
+pub fn holding(granted: &Grants, asked: Option<&Asked>, trust: Trust, approval: &Approval) -> Holding {
+    let unapproved = match (trust, approval) {
+        (Trust::Dev, _) | (_, Approval::Approved) => None,
+        (Trust::Approved, other) => Some(other.to_string()),
+    };
+    match unapproved {
+        Some(reason) => {
+            let why = "not approved".to_owned();
+            let withheld = granted.describe().into_iter().map(|what| Withheld { what, why: why.clone() });
+            Holding { grants: Grants::default(), withheld: withheld.collect(), unapproved: Some(reason) }
+        }
+        None => {
+            let (grants, withheld) = effective(granted, asked);
+            Holding { grants, withheld, unapproved: None }
+        }
+    }
+}
+
+/// `granted` ∩ `asked`; all of `granted` for a plugin without a manifest, which cannot ask.
+#[must_use]
+pub fn effective(granted: &Grants, asked: Option<&Asked>) -> (Grants, Vec<Withheld>) {
+    let Some(asked) = asked else {
+        return (granted.clone(), Vec::new());
+    };
+    let mut withheld = Vec::new();
+    let mut withhold = |what: String, why: &str| withheld.push(Withheld { what, why: why.to_owned() });
+
+    let mut directories = Vec::new();
+    for grant in &granted.directories {
+        match &asked.directories {
+            None => withhold(grant.to_string(), "the plugin does not ask for directories"),
+            Some(ask) => {
+                let mode = grant.mode.min(ask.mode);
+                if mode != grant.mode {
+                    withhold(grant.to_string(), "the plugin asks to read only");
+                }
+                directories.push(DirectoryGrant { mode, ..grant.clone() });
+            }
+        }
+    }
+
+    let mut http: Vec<HttpGrant> = Vec::new();
+    let (asks, unusable) = http_asks(asked, &granted.env);
+    for (name, why) in unusable {
+        withhold(format!("HTTP to the URL in {name}"), &why);
+    }
+    for grant in &granted.http {
+        let mut parts: Vec<HttpGrant> = Vec::new();
+        for part in asks.iter().filter_map(|ask| ask.within(grant)) {
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+        if parts.is_empty() {
+            withhold(grant.to_string(), "the plugin does not ask for it");
+        } else if !parts.contains(grant) {
+            let only: Vec<_> = parts.iter().map(ToString::to_string).collect();
+            withhold(grant.to_string(), &format!("the plugin asks only for {}", only.join(", ")));
+        }
+        http.extend(parts.into_iter().filter(|part| !http.contains(part)).collect::<Vec<_>>());
+    }
+
+    let mut env = BTreeMap::new();
+    for (name, value) in &granted.env {
+        if asked.env_names().any(|asked| asked == name) {
+            env.insert(name.clone(), value.clone());
+        } else {
+            withhold(format!("environment variable {name}"), "the plugin does not ask for it");
+        }
+    }
+
+    let state = match (granted.state, &asked.state) {
+        (None, _) => None,
+        (Some(grant), None) => {
+            withhold(grant.to_string(), "the plugin does not ask for a store");
+            None
+        }
+        (Some(grant), Some(ask)) => {
+            let quota = ask.quota.map_or(grant.quota, |most| most.min(grant.quota));
+            let shared = grant.scope == StateScope::Plugin && ask.scope == StateScope::Plugin;
+            let scope = if shared { StateScope::Plugin } else { StateScope::Caller };
+            let held = StateGrant { quota, scope };
+            if held != grant {
+                withhold(grant.to_string(), &format!("the plugin asks only for {held}"));
+            }
+            Some(held)
+        }
+    };
+
+    if granted.elicit && !asked.elicit {
+        withhold("to ask the person".to_owned(), "the plugin does not ask for it");
+    }
+    if granted.sample && !asked.sample {
+        withhold("to ask the client's model".to_owned(), "the plugin does not ask for it");
+    }
+    let elicit = granted.elicit && asked.elicit;
+    let sample = granted.sample && asked.sample;
+    (Grants { directories, http, env, state, elicit, sample }, withheld)
+}
+
+/// One place with methods that a plugin asks for; `None` is any place.
+struct HttpAsk<'a> {
+    place: Option<HttpPlace>,
+    methods: &'a [String],
+}
+
+type Unusable<'a> = Vec<(&'a str, String)>;
+
+fn http_asks<'a>(asked: &'a Asked, env: &BTreeMap<String, String>) -> (Vec<HttpAsk<'a>>, Unusable<'a>) {
+    let mut asks = Vec::new();
+    let mut unusable = Vec::new();
+    for http in &asked.http {
+        let methods = http.methods.as_slice();
+        match &http.place {
+            Some(AskedPlace::Any) => asks.push(HttpAsk { place: None, methods }),
+            Some(AskedPlace::At(place)) => asks.push(HttpAsk { place: Some(place.clone()), methods }),
+            None => {}
+        }
+        // The person chose the value, and the grant still bounds where it may point.
+        if let Some(name) = &http.url_from_env
+            && let Some(value) = env.get(name)
+        {
+            match HttpPlace::parse(value) {
+                Ok(place) => asks.push(HttpAsk { place: Some(place), methods }),
+                Err(error) => unusable.push((name.as_str(), error.to_string())),
+            }
+        }
+    }
+    (asks, unusable)
+}
+
+impl HttpAsk<'_> {
+    /// The part of `grant` that this ask covers.
+    fn within(&self, grant: &HttpGrant) -> Option<HttpGrant> {
+        let methods: Vec<_> = grant.methods.iter().filter(|m| self.methods.contains(m)).cloned().collect();
+        if methods.is_empty() {
+            return None;
+        }
+        let (host, path) = match &self.place {
+            None => (grant.host.clone(), grant.path.clone()),
+            Some(place) if place.scheme != grant.scheme || place.port != grant.port => return None,
+            Some(place) => (both_hosts(&grant.host, &place.host)?, both_paths(&grant.path, &place.path)?),
+        };
+        Some(HttpGrant { host, path, methods, ..grant.clone() })
+    }
+}
+
+fn both_hosts(a: &HostPattern, b: &HostPattern) -> Option<HostPattern> {
+    use HostPattern::{Below, Name};
+    let below = |name: &str, suffix: &str| name.strip_suffix(suffix).is_some_and(|rest| rest.ends_with('.'));
+    let narrower = match (a, b) {
+        _ if a == b => a,
+        (Name(name), Below(suffix)) if below(name, suffix) => a,
+        (Below(suffix), Name(name)) if below(name, suffix) => b,
+        (Below(name), Below(suffix)) if below(name, suffix) => a,
+        (Below(suffix), Below(name)) if below(name, suffix) => b,
+        _ => return None,
+    };
+    Some(narrower.clone())
+}
+
+fn both_paths(a: &PathPrefix, b: &PathPrefix) -> Option<PathPrefix> {
+    let (short, long) = if a.as_str().len() <= b.as_str().len() { (a, b) } else { (b, a) };
+    let rest = long.as_str().strip_prefix(short.as_str().trim_end_matches('/'))?;
+    (rest.is_empty() || rest.starts_with('/')).then(|| long.clone())
+}
+
+impl Grants {
+    /// One line for each thing granted; nothing for a plugin that holds nothing. Values of environment
+    /// variables are not shown.
+    #[must_use]
+    pub fn describe(&self) -> Vec<String> {
+        let mut lines: Vec<_> = self.directories.iter().map(ToString::to_string).collect();
+        lines.extend(self.http.iter().map(ToString::to_string));
+        lines.extend(self.env.keys().map(|name| format!("environment variable {name}")));
+        lines.extend(self.state.iter().map(ToString::to_string));
+        lines.extend(self.elicit.then(|| "to ask the person".to_owned()));
+        lines.extend(self.sample.then(|| "to ask the client's model".to_owned()));
+        lines
+    }
+}
+
+impl Asked {
+    /// One line for each thing asked for, with the reason the plugin gives.
+    #[must_use]
+    pub fn describe(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut line = |what: String, why: Option<&str>| {
+            lines.push(match why {
+                Some(why) if !why.is_empty() => format!("{what}, {why:?}"),
+                _ => what,
+            });
+        };
+        if let Some(ask) = &self.directories {
+            line(format!("directories, {}", ask.mode), ask.why.as_deref());
+        }
+        for ask in &self.http {
+            let place = ask.place.as_ref().map(|place| match place {
+                AskedPlace::Any => "any place you grant".to_owned(),
+                AskedPlace::At(place) => place.to_string(),
+            });
+            let variable = ask.url_from_env.as_ref().map(|name| format!("the URL in {name}"));
+            let to: Vec<_> = place.into_iter().chain(variable).collect();
+            line(format!("HTTP {} {}", ask.methods.join(","), to.join(" or ")), ask.why.as_deref());
+        }
+        for ask in &self.env {
+            line(format!("environment variable {}", ask.name), ask.why.as_deref());
+        }
+        if let Some(ask) = &self.state {
+            let quota = ask.quota.map(|q| format!("{}, ", super::units::show_size(q))).unwrap_or_default();
+            line(format!("state, {quota}{}", ask.scope), ask.why.as_deref());
+        }
+        for ask in &self.settings {
+            line(format!("setting {}", ask.name), ask.why.as_deref());
+        }
+        for ask in &self.tcp {
+            line(format!("TCP {}", ask.address), ask.why.as_deref());
+        }
+        if self.elicit {
+            line("to ask the person".to_owned(), None);
+        }
+        if self.sample {
+            line("to ask the client's model".to_owned(), None);
+        }
+        lines
+    }
+}
+
+impl fmt::Display for DirectoryMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ReadOnly => "read-only",
+            Self::ReadWrite => "read-write",
+        })
+    }
+}
+
+impl fmt::Display for DirectoryGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "directory {} as {}, {}", self.host.display(), self.guest, self.mode)
+    }
+}
+
+impl fmt::Display for HttpGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scheme, host, port, methods, path, private_addresses } = self;
+        let (scheme, host, port, path) = (*scheme, host.clone(), *port, path.clone());
+        write!(f, "HTTP {} {}", methods.join(","), HttpPlace { scheme, host, port, path })?;
+        if *private_addresses { f.write_str(", private addresses too") } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for StateScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plugin => "one for all callers",
+            Self::Caller => "one for each caller",
+        })
+    }
+}
+
+impl fmt::Display for StateGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "state, {}, {}", super::units::show_size(self.quota), self.scope)
+    }
+}
+
+#[cfg(test)]
+#[path = "effective_tests.rs"]
+mod tests;

@@ -1,0 +1,160 @@
+//! Compiled code on disk, outside the plugins folder and private to the user, loaded only after a keyed
+//! hash over all of it fits: loading it is as powerful as loading native code. What does not fit is
+//! made again from the component's bytes.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::grants::{Digest, shared_file};
+use crate::sandbox::AuthenticFile;
+
+/// Bytes of a tag and of the key.
+const TAG: usize = 32;
+/// Largest stored definitions, in bytes.
+const MAX_DEFINITIONS: u64 = 16 << 20;
+
+/// The cache of one user and one set of engine settings.
+pub struct Cache {
+    folder: PathBuf,
+    key: [u8; TAG],
+    settings: String,
+}
+
+/// Why there is no cache.
+#[derive(Debug, thiserror::Error)]
+#[error("the cache {} cannot be used: {source}; it must be a folder of yours that nobody else can write to", folder.display())]
+pub struct CacheError {
+    folder: PathBuf,
+    source: io::Error,
+}
+
+impl Cache {
+    /// Opens the cache in `folder` for code of these engine settings, making folder and key when they
+    /// are not there.
+    ///
+    /// # Errors
+    /// When the folder or the key cannot be made or read, or belong to somebody else.
+    pub fn open(folder: &Path, settings: &str) -> Result<Self, CacheError> {
+        let fail = |source| CacheError { folder: folder.to_owned(), source };
+        let make = |folder: &Path| DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        make(folder).map_err(fail)?;
+        let meta = std::fs::metadata(folder).map_err(fail)?;
+        if meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
+            return Err(fail(io::ErrorKind::PermissionDenied.into()));
+        }
+        let key = key(&folder.join("key")).map_err(fail)?;
+        let folder = folder.join(settings);
+        make(&folder).map_err(fail)?;
+        Ok(Self { folder, key, settings: settings.to_owned() })
+    }
+
+    /// The code of the component with this digest, when it is there and authentic.
+    #[must_use]
+    pub fn code(&self, digest: &Digest) -> Option<AuthenticFile> {
+        let tag = self.tag_file(digest)?;
+        let mut file = open(&self.path(digest, "code")).ok()?;
+        let mut hasher = self.hasher("code", digest);
+        hasher.update_reader(&mut file).ok()?;
+        if hasher.finalize() == blake3::Hash::from_bytes(tag) {
+            return Some(AuthenticFile::vouch(file));
+        }
+        tracing::warn!("compiled code of {} in the cache was altered; it is made again", digest.short());
+        None
+    }
+
+    /// Stores code and gives it back as [`Cache::code`] would.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn store_code(&self, digest: &Digest, code: &[u8]) -> io::Result<Option<AuthenticFile>> {
+        let tag = self.hasher("code", digest).update(code).finalize();
+        // The tag first: code without its tag is never loaded, a tag without its code is harmless.
+        shared_file::replace(&self.path(digest, "tag"), tag.as_bytes())?;
+        shared_file::replace(&self.path(digest, "code"), code)?;
+        Ok(self.code(digest))
+    }
+
+    /// What the component with this digest says of itself, as stored by [`Cache::store_definitions`].
+    #[must_use]
+    pub fn definitions(&self, digest: &Digest) -> Option<Vec<u8>> {
+        let mut text = Vec::new();
+        open(&self.path(digest, "json")).ok()?.take(MAX_DEFINITIONS).read_to_end(&mut text).ok()?;
+        let (tag, body) = text.split_first_chunk::<TAG>()?;
+        let real = self.hasher("definitions", digest).update(body).finalize();
+        (real == blake3::Hash::from_bytes(*tag)).then(|| body.to_vec())
+    }
+
+    /// Stores what a component says of itself.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn store_definitions(&self, digest: &Digest, body: &[u8]) -> io::Result<()> {
+        let tag = self.hasher("definitions", digest).update(body).finalize();
+        shared_file::replace(&self.path(digest, "json"), &[tag.as_bytes(), body].concat())
+    }
+
+    /// Waits for the right to compile: one component at a time on this machine and for this user.
+    ///
+    /// # Errors
+    /// When the lock's file cannot be made.
+    pub fn compile_turn(&self) -> io::Result<File> {
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(self.folder.join("turn"))?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    fn path(&self, digest: &Digest, kind: &str) -> PathBuf {
+        self.folder.join(format!("{digest}.{kind}"))
+    }
+
+    fn tag_file(&self, digest: &Digest) -> Option<[u8; TAG]> {
+        let mut tag = [0; TAG];
+        open(&self.path(digest, "tag")).ok()?.read_exact(&mut tag).ok()?;
+        Some(tag)
+    }
+
+    /// Binds what is hashed to its kind, the engine's settings and the component.
+    fn hasher(&self, kind: &str, digest: &Digest) -> blake3::Hasher {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        for part in [kind.as_bytes(), self.settings.as_bytes(), digest.as_bytes()] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        hasher
+    }
+}
+
+/// Opens a regular file; a link in its place, or a pipe, is refused.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
+}
+
+/// The user's key, made at the first use. Several processes may make it at once: the first one to link
+/// its own into place wins.
+fn key(path: &Path) -> io::Result<[u8; TAG]> {
+    let read = || {
+        let mut key = [0; TAG];
+        open(path)?.read_exact(&mut key)?;
+        Ok(key)
+    };
+    match read() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        other => return other,
+    }
+    let mut key = [0; TAG];
+    getrandom::fill(&mut key).map_err(io::Error::other)?;
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(&key)?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(key),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => read(),
+        Err(error) => Err(error.error),
+    }
+}

@@ -1,0 +1,168 @@
+//! Compiles components in a child process of our own with bounds on address space, processor time and
+//! wall clock: what hostile bytes can cost a compiler is not bounded by the compiler (wasmtime's
+//! security policy leaves it to the embedder).
+
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::sandbox::{CodeError, check_kind, compile};
+
+/// The hidden verb under which the binary calls itself.
+pub const VERB: &str = "__compile";
+/// Address space of the child, in bytes.
+const MAX_SPACE: u64 = 4 << 30;
+/// Processor seconds of the child.
+const MAX_CPU: u64 = 120;
+/// Wall clock of the child.
+const MAX_WALL: Duration = Duration::from_secs(180);
+/// Largest machine code taken from the child, in bytes.
+const MAX_CODE: u64 = 512 << 20;
+/// Longest message taken from the child, in bytes.
+const MAX_MESSAGE: u64 = 4 << 10;
+/// Threads of the compiler; each takes address space.
+const THREADS: &str = "4";
+
+/// Why a component has no code.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// The bytes are no valid component.
+    #[error(transparent)]
+    Code(#[from] CodeError),
+    /// The compiler refused.
+    #[error("{0}")]
+    Refused(String),
+    /// It took more than a component may.
+    #[error("compiling it takes more than {0}, so it is refused")]
+    Bound(&'static str),
+    /// The child could not be run.
+    #[error("the compiling process failed: {0}")]
+    Child(String),
+}
+
+/// Runs the compiling child.
+#[derive(Clone, Debug)]
+pub struct Compiler {
+    program: PathBuf,
+}
+
+impl Compiler {
+    /// With this `kennel` binary as the child.
+    #[must_use]
+    pub fn new(program: PathBuf) -> Self {
+        Self { program }
+    }
+
+    /// With the running binary itself.
+    ///
+    /// # Errors
+    /// When the system does not tell which that is.
+    pub fn of_this_process() -> std::io::Result<Self> {
+        std::env::current_exe().map(Self::new)
+    }
+
+    /// Compiles. Dropping the future kills the child.
+    ///
+    /// # Errors
+    /// When the bytes are refused or exceed a bound.
+    pub async fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>, CompileError> {
+        check_kind(wasm)?;
+        let failed = |error: std::io::Error| CompileError::Child(error.to_string());
+        let mut child = tokio::process::Command::new(&self.program)
+            .arg(VERB)
+            .env_clear()
+            .env("RAYON_NUM_THREADS", THREADS)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed)?;
+        let (Some(mut stdin), Some(stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(CompileError::Child("it has no pipes".into()));
+        };
+        let (mut code, mut message) = (Vec::new(), Vec::new());
+        let work = async {
+            let write = async move {
+                // A child that dies early closes the pipe; its exit status says why.
+                let _ = stdin.write_all(wasm).await;
+                drop(stdin);
+            };
+            let mut stdout = stdout.take(MAX_CODE + 1);
+            let mut stderr = stderr.take(MAX_MESSAGE);
+            let ((), code_read, message_read, status) = tokio::join!(
+                write,
+                stdout.read_to_end(&mut code),
+                stderr.read_to_end(&mut message),
+                child.wait()
+            );
+            code_read?;
+            message_read?;
+            status
+        };
+        let status = match tokio::time::timeout(MAX_WALL, work).await {
+            Ok(status) => status.map_err(failed)?,
+            Err(_) => return Err(CompileError::Bound("3 minutes")),
+        };
+        if status.success() {
+            return if code.len() as u64 > MAX_CODE {
+                Err(CompileError::Bound("512 MiB of machine code"))
+            } else {
+                Ok(code)
+            };
+        }
+        let text = String::from_utf8_lossy(&message);
+        let line = text.lines().next().unwrap_or_default();
+        Err(match (status.code(), signal(status)) {
+            (Some(1), _) => CompileError::Refused(line.to_owned()),
+            (_, Some(libc_signal::XCPU | libc_signal::KILL)) => CompileError::Bound("2 minutes of processor time"),
+            // An allocation over the address space aborts; a stack of nested items overflows.
+            (_, Some(libc_signal::ABRT | libc_signal::SEGV | libc_signal::BUS)) => CompileError::Bound("4 GiB of memory"),
+            _ => CompileError::Child(format!("{status}: {line}")),
+        })
+    }
+}
+
+/// The numbers of the signals that matter here; the same on Linux and macOS.
+mod libc_signal {
+    pub(super) const ABRT: i32 = 6;
+    pub(super) const BUS: i32 = if cfg!(target_os = "macos") { 10 } else { 7 };
+    pub(super) const KILL: i32 = 9;
+    pub(super) const SEGV: i32 = 11;
+    pub(super) const XCPU: i32 = 24;
+}
+
+fn signal(status: std::process::ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+/// The child's whole life: takes its bounds, reads a component from standard input, writes machine code
+/// to standard output or one line to standard error.
+#[must_use]
+pub fn child_main() -> ExitCode {
+    let bound = |resource, value| {
+        setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })
+    };
+    let run = || -> Result<(), String> {
+        bound(Resource::As, MAX_SPACE).map_err(|error| error.to_string())?;
+        bound(Resource::Cpu, MAX_CPU).map_err(|error| error.to_string())?;
+        bound(Resource::Core, 0).map_err(|error| error.to_string())?;
+        let mut wasm = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut wasm).map_err(|error| error.to_string())?;
+        let code = compile(&wasm).map_err(|error| error.to_string())?;
+        std::io::stdout().lock().write_all(&code).map_err(|error| error.to_string())
+    };
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            let _ = writeln!(std::io::stderr(), "{}", message.replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What a plugin says of itself: its tools, prompts and resource templates, read once per version with
+//! nothing granted and checked here, so that nothing after it meets a name or schema that cannot be.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::grants;
+use crate::sandbox::contract::{Prompt, ResourceTemplate, Tool};
+use crate::sandbox::{
+    CallContext, CallError, Complete, GetPrompt, ListPrompts, ListResources, ListTemplates, ListTools, Program,
+    json,
+};
+
+/// Most tools, prompts or templates of a plugin, each.
+const MAX_ITEMS: usize = 1_000;
+/// Longest name: what the strictest model accepts, `^[a-zA-Z0-9_-]{1,64}$`.
+const MAX_NAME: usize = 64;
+/// Longest schema, in bytes.
+const MAX_SCHEMA: usize = 256 << 10;
+
+/// A version's definitions, as it listed them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Definitions {
+    /// Tools, in the plugin's order.
+    pub tools: Vec<Tool>,
+    /// Prompts, in the plugin's order.
+    pub prompts: Vec<Prompt>,
+    /// Resource templates, in the plugin's order.
+    pub templates: Vec<ResourceTemplate>,
+    /// Whether it has resources at all.
+    pub resources: bool,
+    /// Whether it completes arguments.
+    pub completion: bool,
+}
+
+/// Why a plugin's definitions cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DefinitionsError {
+    /// The plugin failed while listing.
+    #[error("it fails when asked for its {what}: {error}")]
+    Listing {
+        /// `tools`, `prompts` or `templates`.
+        what: &'static str,
+        /// How.
+        error: CallError,
+    },
+    /// Too many of a kind.
+    #[error("it lists more than {MAX_ITEMS} {0}")]
+    TooMany(&'static str),
+    /// A name no client could use.
+    #[error("its {what} {name:?} has no usable name; use 1 to {MAX_NAME} of a-z, A-Z, 0-9, \"_\" and \"-\"")]
+    Name {
+        /// `tool` or `prompt`.
+        what: &'static str,
+        /// The name, escaped.
+        name: String,
+    },
+    /// Two of one name.
+    #[error("it lists the {what} {name:?} twice")]
+    Twice {
+        /// `tool`, `prompt` or `template`.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A schema that is none.
+    #[error("the {which} schema of its tool {tool:?} is unusable: {why}")]
+    Schema {
+        /// The tool.
+        tool: String,
+        /// `input` or `output`.
+        which: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl Definitions {
+    /// Asks a program that holds nothing, and checks its answers.
+    ///
+    /// # Errors
+    /// When the program fails or lists what no client could use.
+    pub async fn list(program: &Arc<Program>) -> Result<Self, DefinitionsError> {
+        let failed = |what| move |error| DefinitionsError::Listing { what, error };
+        let context = CallContext::unattended;
+        let mut found = Self {
+            resources: program.offers::<ListResources>(),
+            completion: program.offers::<Complete>(),
+            ..Self::default()
+        };
+        if program.offers::<ListTools>() {
+            found.tools = program.call(ListTools(), context()).await.result.map_err(failed("tools"))?;
+        }
+        if program.offers::<GetPrompt>() {
+            found.prompts = program.call(ListPrompts(), context()).await.result.map_err(failed("prompts"))?;
+        }
+        if found.resources {
+            found.templates =
+                program.call(ListTemplates(), context()).await.result.map_err(failed("templates"))?;
+        }
+        found.check()?;
+        Ok(found)
+    }
+
+    fn check(&self) -> Result<(), DefinitionsError> {
+        let tools = self.tools.iter().map(|tool| tool.name.as_str());
+        let prompts = self.prompts.iter().map(|prompt| prompt.name.as_str());
+        let templates = self.templates.iter().map(|template| template.uri_template.as_str());
+        unique("tool", "tools", tools.clone())?;
+        unique("prompt", "prompts", prompts.clone())?;
+        unique("template", "templates", templates)?;
+        tools.map(|name| usable("tool", name)).collect::<Result<(), _>>()?;
+        prompts.map(|name| usable("prompt", name)).collect::<Result<(), _>>()?;
+        for tool in &self.tools {
+            schema(&tool.name, "input", &tool.input_schema)?;
+            if let Some(output) = &tool.output_schema {
+                schema(&tool.name, "output", output)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The hashes that a person approves.
+    ///
+    /// # Errors
+    /// Never for definitions that were checked; a record that is no JSON otherwise.
+    pub fn hashes(&self) -> serde_json::Result<grants::Definitions> {
+        fn values<'a, T: Serialize>(
+            items: &'a [T],
+            name: impl Fn(&'a T) -> &'a str,
+        ) -> serde_json::Result<Vec<(&'a str, Value)>> {
+            items.iter().map(|item| Ok((name(item), serde_json::to_value(item)?))).collect()
+        }
+        fn pairs<'a>(items: &'a [(&'a str, Value)]) -> impl Iterator<Item = (&'a str, &'a Value)> {
+            items.iter().map(|(name, value)| (*name, value))
+        }
+        let tools = values(&self.tools, |tool| &tool.name)?;
+        let prompts = values(&self.prompts, |prompt| &prompt.name)?;
+        let templates = values(&self.templates, |template| &template.uri_template)?;
+        Ok(grants::Definitions::of(pairs(&tools), pairs(&prompts), pairs(&templates)))
+    }
+}
+
+fn unique<'a>(
+    what: &'static str,
+    many: &'static str,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<(), DefinitionsError> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if seen.len() == MAX_ITEMS {
+            return Err(DefinitionsError::TooMany(many));
+        }
+        if !seen.insert(name) {
+            return Err(DefinitionsError::Twice { what, name: short(name) });
+        }
+    }
+    Ok(())
+}
+
+fn usable(what: &'static str, name: &str) -> Result<(), DefinitionsError> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    if (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(plain) {
+        Ok(())
+    } else {
+        Err(DefinitionsError::Name { what, name: short(name) })
+    }
+}
+
+fn schema(tool: &str, which: &'static str, text: &str) -> Result<(), DefinitionsError> {
+    let fault = |why: String| DefinitionsError::Schema { tool: tool.to_owned(), which, why };
+    if text.len() > MAX_SCHEMA {
+        return Err(fault(format!("it is longer than {} KiB", MAX_SCHEMA >> 10)));
+    }
+    let value = json::parse(text).map_err(|error| fault(error.to_string()))?;
+    // MCP 2026-07-28, "Tools": the root of an input schema has type "object".
+    if which == "input" && value.get("type").and_then(Value::as_str) != Some("object") {
+        return Err(fault("its root is not of type \"object\"".into()));
+    }
+    Ok(())
+}
+
+/// Part of a name that may be anything, for a message.
+fn short(name: &str) -> String {
+    name.chars().take(MAX_NAME).collect()
+}

@@ -1,0 +1,31 @@
+//! Reads the manifest out of a component without running or compiling it.
+
+use wasmparser::{Parser, Payload};
+
+use crate::grants::{Asked, MANIFEST_SECTION, MAX_MANIFEST, ManifestError};
+
+/// What the component asks for, from its custom section [`MANIFEST_SECTION`]; `None` when it has none.
+/// The section may stand in the component itself or in one of its core modules, where compilers put
+/// what `#[link_section]` names. Bytes that are no component have no manifest.
+///
+/// # Errors
+/// When the section does not read, or when there are two that differ.
+pub fn manifest(component: &[u8]) -> Result<Option<Asked>, ManifestError> {
+    let mut found: Option<&[u8]> = None;
+    for payload in Parser::new(0).parse_all(component) {
+        // What cannot be parsed here is refused by the compiler with a better message.
+        let Ok(payload) = payload else { break };
+        let Payload::CustomSection(section) = payload else { continue };
+        if section.name() != MANIFEST_SECTION {
+            continue;
+        }
+        if section.data().len() > MAX_MANIFEST {
+            return Err(ManifestError::TooLarge(section.data().len()));
+        }
+        match found {
+            Some(before) if before != section.data() => return Err(ManifestError::Twice),
+            _ => found = Some(section.data()),
+        }
+    }
+    found.map(Asked::parse).transpose()
+}

@@ -1,0 +1,82 @@
+//! The base of WASI: environment, arguments, standard streams, clocks, random numbers. Nothing of the
+//! host's own is inherited: no environment, no arguments, no working directory, no terminal.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use wasmtime_wasi::random::Deterministic;
+use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder};
+
+use crate::grants::Limits;
+
+use super::stdio::Capture;
+
+/// Which clocks and random numbers the guest gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surroundings {
+    /// The machine's.
+    Live,
+    /// Always the same, for reading definitions: what a plugin says of itself must not depend on when
+    /// it is asked.
+    Fixed,
+}
+
+/// A plugin's part.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Base {
+    env: BTreeMap<String, String>,
+    surroundings: Surroundings,
+}
+
+impl Base {
+    pub(in crate::sandbox) fn configure(env: &BTreeMap<String, String>, surroundings: Surroundings) -> Self {
+        Self { env: env.clone(), surroundings }
+    }
+
+    /// The call's context, without directories, which `files` puts in.
+    pub(in crate::sandbox) fn begin(&self, limits: &Limits, out: &Capture, err: &Capture) -> WasiCtx {
+        let mut builder = WasiCtxBuilder::new();
+        for (name, value) in &self.env {
+            builder.env(name, value);
+        }
+        builder
+            .stdout(out.clone())
+            .stderr(err.clone())
+            .max_random_size(limits.random_bytes)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false);
+        if self.surroundings == Surroundings::Fixed {
+            builder
+                .wall_clock(Fixed)
+                .monotonic_clock(Fixed)
+                .secure_random(Deterministic::new(vec![0]))
+                .insecure_random(Deterministic::new(vec![0]))
+                .insecure_random_seed(0);
+        }
+        builder.build()
+    }
+}
+
+/// A clock that stands at the epoch.
+struct Fixed;
+
+impl HostWallClock for Fixed {
+    fn resolution(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+impl HostMonotonicClock for Fixed {
+    fn resolution(&self) -> u64 {
+        1
+    }
+
+    fn now(&self) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,138 @@
+//! Compiled code: made from WebAssembly in a process of its own, loaded from files that the caller has
+//! authenticated, and read for what it imports and exports. Runs nothing.
+
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
+
+use super::engine;
+use super::program::Sandbox;
+
+/// A component's machine code, ready to be given grants. Cheap to clone.
+#[derive(Clone)]
+pub struct Code {
+    pub(super) component: Component,
+}
+
+/// What a component needs and gives, by its own type.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Interface {
+    /// Imported interfaces and functions.
+    pub imports: Vec<String>,
+    /// Exported interfaces and functions.
+    pub exports: Vec<String>,
+}
+
+/// Why bytes are not code that can run here.
+#[derive(Debug, thiserror::Error)]
+pub enum CodeError {
+    /// Not a component at all.
+    #[error("{0}")]
+    NotAComponent(String),
+    /// The compiler refused it.
+    #[error("it does not compile: {0}")]
+    Compile(String),
+    /// Stored code does not fit this engine.
+    #[error("the stored code does not fit: {0}")]
+    Stored(String),
+}
+
+/// Compiles a component to machine code. For the compiling child process alone: the work and memory
+/// that hostile bytes can cost here have no bound of their own.
+///
+/// # Errors
+/// When the bytes are no valid component.
+pub fn compile(wasm: &[u8]) -> Result<Vec<u8>, CodeError> {
+    check_kind(wasm)?;
+    let one_line = |error: wasmtime::Error| format!("{error:#}").replace('\n', " ");
+    let engine = engine::on_demand().map_err(|error| CodeError::Compile(one_line(error)))?;
+    engine.precompile_component(wasm).map_err(|error| CodeError::Compile(one_line(error)))
+}
+
+/// Tells a component from everything else by its first bytes, and names what it is instead.
+///
+/// # Errors
+/// When it is not a binary component.
+pub fn check_kind(bytes: &[u8]) -> Result<(), CodeError> {
+    // The component model's binary format, "Component Definitions": magic, version 13, layer 1.
+    const COMPONENT: [u8; 8] = [0, b'a', b's', b'm', 0x0d, 0, 1, 0];
+    const MODULE: [u8; 8] = [0, b'a', b's', b'm', 1, 0, 0, 0];
+    let is = |text: &str| Err(CodeError::NotAComponent(text.to_owned()));
+    if bytes.starts_with(&COMPONENT) {
+        Ok(())
+    } else if bytes.starts_with(&MODULE) {
+        is("it is a core WebAssembly module, not a component; build it for wasm32-wasip2")
+    } else if bytes.starts_with(b"\x7fELF") {
+        is("it is a native program or compiled code (ELF), not a WebAssembly component")
+    } else if bytes.is_empty() {
+        is("it is empty")
+    } else if bytes.starts_with(b"\0asm") {
+        is("it is WebAssembly of a version this Kennel does not know")
+    } else {
+        is("it is not a WebAssembly component")
+    }
+}
+
+impl Sandbox {
+    /// Names everything that decides whether stored code fits: the version of wasmtime, its settings
+    /// and this machine's processor.
+    #[must_use]
+    pub fn code_key(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        self.engine().precompile_compatibility_hash().hash(&mut hasher);
+        format!("{}-{:016x}", env!("CARGO_PKG_VERSION"), hasher.finish())
+    }
+
+    /// Loads compiled code.
+    ///
+    /// `file` must be what [`compile`] gave, unaltered: the caller has checked its authentication tag
+    /// through this very handle, in a folder that only this user can write to.
+    ///
+    /// # Errors
+    /// When it was made by other engine settings.
+    pub fn load(self: &Arc<Self>, file: AuthenticFile) -> Result<Code, CodeError> {
+        // SAFETY: `Component::deserialize_open_file` needs the bytes to be wasmtime's own output and
+        // the file to stay as it is. `AuthenticFile` can only be made by saying so; its one maker
+        // (plugin/cache.rs) checks a keyed hash over all bytes of this handle, whose key only this
+        // user can read, and files in the cache are written aside and renamed, never in place.
+        #[allow(unsafe_code)]
+        let component = unsafe { Component::deserialize_open_file(self.engine(), file.0) };
+        component
+            .map(|component| Code { component })
+            .map_err(|error| CodeError::Stored(format!("{error:#}").replace('\n', " ")))
+    }
+}
+
+/// An open file of compiled code whose authentication tag fits.
+pub struct AuthenticFile(File);
+
+impl AuthenticFile {
+    /// Says that the file's bytes were authenticated through this handle.
+    #[must_use]
+    pub fn vouch(file: File) -> Self {
+        Self(file)
+    }
+}
+
+impl Code {
+    /// What it imports and exports.
+    #[must_use]
+    pub fn interface(&self) -> Interface {
+        let engine = self.component.engine();
+        let ty = self.component.component_type();
+        let names = |name: &str| name.to_owned();
+        Interface {
+            imports: ty.imports(engine).map(|(name, _)| names(name)).collect(),
+            exports: ty
+                .exports(engine)
+                .filter(|(_, item)| {
+                    matches!(item.ty, ComponentItem::ComponentInstance(_) | ComponentItem::ComponentFunc(_))
+                })
+                .map(|(name, _)| names(name))
+                .collect(),
+        }
+    }
+}
