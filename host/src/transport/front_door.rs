@@ -466,7 +466,8 @@ mod tests {
         let all: Vec<String> = cases
             .iter()
             .map(|case| {
-                let text: String = String::from_utf8_lossy(case).chars().take(140).collect();
+                let text: String =
+                    String::from_utf8_lossy(case).replace('\0', "<NUL>").chars().take(140).collect();
                 format!("{text}\n  -> {}", shown(case))
             })
             .collect();
