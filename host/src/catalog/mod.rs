@@ -2,5 +2,110 @@
 //! and the sandbox; never a transport, nor a type of the protocol.
 
 pub mod api;
-pub use crate::sandbox::json;
+mod call;
+mod convert;
+mod events;
+mod resources;
+mod schema;
 pub mod types;
+mod view;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::{broadcast, watch};
+
+use crate::observe::Audit;
+use crate::sandbox::Usage;
+use crate::plugin::{Plugin, Status};
+pub use crate::sandbox::json;
+
+use api::Change;
+use resources::Lists;
+use view::View;
+
+/// Changes kept for a client that is slow to hear of them; after that it hears that it missed some.
+const CHANGES: usize = 256;
+
+/// The catalog. Cheap to clone; every clone is the same one.
+#[derive(Clone)]
+pub struct Catalog {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    view: RwLock<Arc<View>>,
+    changes: broadcast::Sender<Change>,
+    ready: watch::Sender<bool>,
+    lists: Lists,
+    audit: Option<Audit<Usage>>,
+}
+
+impl Catalog {
+    /// An empty catalog, not ready. With an audit every call leaves a line there.
+    #[must_use]
+    pub fn new(audit: Option<Audit<Usage>>) -> Self {
+        let shared = Shared {
+            view: RwLock::default(),
+            changes: broadcast::Sender::new(CHANGES),
+            ready: watch::Sender::new(false),
+            lists: Lists::default(),
+            audit,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Says that the plugins found at the start are loaded or given up.
+    pub fn set_ready(&self) {
+        self.shared.ready.send_replace(true);
+    }
+
+    /// Follows the library: a new set of plugins becomes the catalog at once, and clients are told what
+    /// is different. Ends with the library.
+    pub async fn follow(self, mut statuses: watch::Receiver<Arc<Vec<Status>>>) {
+        loop {
+            let plugins: Vec<_> =
+                statuses.borrow_and_update().iter().filter_map(|status| status.plugin.clone()).collect();
+            self.set_plugins(&plugins);
+            if statuses.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Puts these plugins in the place of all that were there. Calls that began go on with theirs.
+    pub fn set_plugins(&self, plugins: &[Arc<Plugin>]) {
+        let before = self.view();
+        let view = Arc::new(View::merge(&before, plugins));
+        for fault in view.faults.iter().filter(|fault| !before.faults.contains(fault)) {
+            tracing::error!("{fault}");
+        }
+        *self.shared.view.write().unwrap_or_else(PoisonError::into_inner) = view.clone();
+        self.shared.lists.clear();
+
+        let (old, new) = (&before.snapshot, &view.snapshot);
+        let owners = |view: &View| -> Vec<_> {
+            view.with_resources.iter().map(|plugin| (plugin.config.name.clone(), plugin.digest)).collect()
+        };
+        let resources = old.templates != new.templates || owners(&before) != owners(&view);
+        for (changed, change) in [
+            (old.tools != new.tools, Change::Tools),
+            (old.prompts != new.prompts, Change::Prompts),
+            (resources, Change::Resources),
+        ] {
+            if changed {
+                // Nobody listening is fine.
+                let _ = self.shared.changes.send(change);
+            }
+        }
+    }
+
+    /// What was left out of the lists and why, one line each.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        self.view().faults.clone()
+    }
+
+    fn view(&self) -> Arc<View> {
+        self.shared.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -44,7 +44,8 @@ pub enum DirectoryMode {
     ReadWrite,
 }
 
-/// What a plugin may add to a directory over what was there.
+/// What a plugin may add to a directory over what was there when the host started. What it removes makes
+/// room again, but never more than it had added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiskQuota {
     /// Bytes.
@@ -124,7 +125,8 @@ pub struct Address {
 /// A store of the plugin's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateGrant {
-    /// Bytes of keys and values together.
+    /// Bytes of keys and values of all callers together, with 64 more for each entry, about what it
+    /// takes on the disk besides.
     pub quota: u64,
     /// Whose store it is.
     pub scope: StateScope,

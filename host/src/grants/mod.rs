@@ -7,6 +7,7 @@ mod capability;
 mod definitions;
 mod digest;
 mod effective;
+mod http;
 mod limits;
 mod lock;
 mod manifest;
@@ -23,6 +24,7 @@ pub use capability::{
 pub use definitions::{Change, ChangeKind, Definitions};
 pub use digest::{Digest, DigestError};
 pub use effective::{Holding, Withheld, effective, holding};
+pub use http::{Decision, DenyReason, HttpHost, HttpOperation, OddRequest, decide};
 pub use limits::Limits;
 pub use lock::{Lock, LockEntry, LockError};
 pub(crate) use manifest::check_method;

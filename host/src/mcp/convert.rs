@@ -18,9 +18,10 @@ fn is_reserved(key: &str) -> bool {
         return true;
     }
     let Some((prefix, _)) = key.split_once('/') else { return false };
-    prefix.split('.').take(2).any(|label| {
-        label.eq_ignore_ascii_case("modelcontextprotocol") || label.eq_ignore_ascii_case("mcp")
-    })
+    prefix
+        .split('.')
+        .take(2)
+        .any(|label| label.eq_ignore_ascii_case("modelcontextprotocol") || label.eq_ignore_ascii_case("mcp"))
 }
 
 /// A plugin's `_meta` without reserved keys; none when nothing is left.
@@ -34,7 +35,9 @@ pub(super) fn meta(meta: Option<t::JsonObject>) -> Option<m::MetaObject> {
 pub(super) fn meta_for_plugin(meta: &m::RequestMetaObject) -> Option<t::JsonObject> {
     let rest: t::JsonObject = meta
         .iter()
-        .filter(|(key, _)| !is_reserved(key) && !matches!(key.as_str(), "traceparent" | "tracestate" | "baggage"))
+        .filter(|(key, _)| {
+            !is_reserved(key) && !matches!(key.as_str(), "traceparent" | "tracestate" | "baggage")
+        })
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     (!rest.is_empty()).then_some(rest)
@@ -48,7 +51,13 @@ pub(super) fn tool(tool: &t::Tool) -> m::Tool {
     out.input_schema = tool.input_schema.clone();
     out.output_schema = tool.output_schema.clone();
     out.annotations = tool.annotations.map(|hints| {
-        m::ToolAnnotations::from_raw(None, hints.read_only, hints.destructive, hints.idempotent, hints.open_world)
+        m::ToolAnnotations::from_raw(
+            None,
+            hints.read_only,
+            hints.destructive,
+            hints.idempotent,
+            hints.open_world,
+        )
     });
     out.icons = icons(&tool.icons);
     out.meta = meta(tool.meta.clone());
@@ -93,7 +102,7 @@ pub(super) fn resource(info: t::ResourceInfo) -> m::Resource {
 }
 
 pub(super) fn contents(contents: t::ResourceContents) -> m::ResourceContents {
-    let out = match contents.body {
+    match contents.body {
         t::ResourceBody::Text(text) => m::ResourceContents::TextResourceContents {
             uri: contents.uri,
             mime_type: contents.mime_type,
@@ -106,8 +115,7 @@ pub(super) fn contents(contents: t::ResourceContents) -> m::ResourceContents {
             blob: STANDARD.encode(bytes),
             meta: meta(contents.meta),
         },
-    };
-    out
+    }
 }
 
 pub(super) fn content(content: t::Content) -> m::ContentBlock {
@@ -156,7 +164,10 @@ pub(super) fn tool_result(result: t::ToolResult) -> m::CallToolResult {
 }
 
 pub(super) fn prompt_result(result: t::PromptResult) -> m::GetPromptResult {
-    let messages = result.messages.into_iter().map(|message| m::PromptMessage::new(role(message.role), content(message.content)));
+    let messages = result
+        .messages
+        .into_iter()
+        .map(|message| m::PromptMessage::new(role(message.role), content(message.content)));
     let mut out = m::GetPromptResult::new(messages.collect());
     out.description = result.description;
     out.meta = meta(result.meta);

@@ -2,8 +2,8 @@
 //! as a JSON-RPC error. Decides the form only; the words are the catalog's.
 
 use rmcp::model::{
-    CallToolResult, ClientCapabilities, ContentBlock, ElicitationCapability, ErrorCode, ErrorData, RootsCapabilities,
-    SamplingCapability,
+    CallToolResult, ClientCapabilities, ContentBlock, ElicitationCapability, ErrorCode, ErrorData,
+    RootsCapabilities, SamplingCapability,
 };
 use serde_json::json;
 
@@ -59,7 +59,12 @@ fn missing(capability: &str) -> ErrorData {
         "sampling" => required.sampling = Some(SamplingCapability::default()),
         "elicitation" => required.elicitation = Some(ElicitationCapability::default()),
         "roots" => required.roots = Some(RootsCapabilities::default()),
-        other => return ErrorData::internal_error(format!("a plugin needs the unknown capability {other:?}"), None),
+        other => {
+            return ErrorData::internal_error(
+                format!("a plugin needs the unknown capability {other:?}"),
+                None,
+            );
+        }
     }
     ErrorData::missing_required_client_capability(required)
 }

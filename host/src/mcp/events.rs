@@ -83,7 +83,10 @@ pub(super) struct Events {
 
 /// Makes the two ends for a call whose client gave this progress token and wants log lines from this level
 /// on; without either, nothing is carried.
-pub(super) fn channel(token: Option<ProgressToken>, level: Option<LogLevel>) -> (Arc<dyn CallEvents>, Events) {
+pub(super) fn channel(
+    token: Option<ProgressToken>,
+    level: Option<LogLevel>,
+) -> (Arc<dyn CallEvents>, Events) {
     if token.is_none() && level.is_none() {
         return (Arc::new(Silent), Events { queue: None });
     }

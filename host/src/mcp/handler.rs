@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rmcp::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities,
-    CompleteRequestParams, CompleteResult, CompletionInfo, ContentBlock, ErrorCode, ErrorData, GetPromptRequestParams,
-    GetPromptResponse, Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, Prompt,
-    PromptsCapability, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Reference, ResourceTemplate,
-    ResourcesCapability, ServerCapabilities, ServerConfig, SetLevelRequestMethod, SetLevelRequestParams,
-    SubscribeRequestParams, SubscriptionFilter, Tool, ToolsCapability, UnsubscribeRequestParams,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, CompleteRequestParams,
+    CompleteResult, CompletionInfo, ContentBlock, CustomRequest, CustomResult, ErrorCode, ErrorData,
+    GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams, InitializeResult,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
+    PaginatedRequestParams, Prompt, PromptsCapability, ReadResourceRequestParams, ReadResourceResponse,
+    ReadResourceResult, Reference, ResourceTemplate, ResourcesCapability, ServerCapabilities, ServerConfig,
+    SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
+    ToolsCapability, UnsubscribeRequestParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::Value;
@@ -24,9 +25,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::changes::{self, Subscriptions};
 use super::{convert, error, events};
-use crate::catalog::api::{
-    Arguments, Backend, CallInfo, ClientCan, ClientFacts, Snapshot, Trace, Usage,
-};
+use crate::catalog::api::{Arguments, Backend, CallInfo, ClientCan, ClientFacts, Snapshot, Trace, Usage};
 use crate::catalog::types::{CompletionCall, LogLevel, Outcome, Reference as About};
 
 /// The arguments of a `tools/call` as the client wrote them, put into the request's extensions by the front
@@ -102,6 +101,12 @@ impl<B: Backend> KennelHandler<B> {
         Self::with_lists(backend, Arc::default())
     }
 
+    /// The catalog behind it.
+    #[must_use]
+    pub fn backend(&self) -> &B {
+        &self.backend
+    }
+
     /// A server for another client over the same catalog.
     #[must_use]
     pub fn for_another_client(&self) -> Self {
@@ -132,7 +137,10 @@ impl<B: Backend> KennelHandler<B> {
         let (client, level) = if is_modern(context) {
             let info = meta.client_info();
             let can = meta.client_capabilities().unwrap_or_default();
-            (facts(info.as_ref().map(|info| info.name.as_str()), &can), meta.log_level().map(events::from_protocol))
+            (
+                facts(info.as_ref().map(|info| info.name.as_str()), &can),
+                meta.log_level().map(events::from_protocol),
+            )
         } else {
             let facts = self.client.facts.read().unwrap_or_else(PoisonError::into_inner).clone();
             (facts, *self.client.level.lock().unwrap_or_else(PoisonError::into_inner))
@@ -170,7 +178,8 @@ fn facts(name: Option<&str>, can: &ClientCapabilities) -> ClientFacts {
         name: name.map(Into::into),
         can: ClientCan {
             // Before there were modes, the capability was an empty object and meant forms.
-            elicit_form: elicitation.is_some_and(|elicitation| elicitation.form.is_some() || elicitation.url.is_none()),
+            elicit_form: elicitation
+                .is_some_and(|elicitation| elicitation.form.is_some() || elicitation.url.is_none()),
             elicit_url: elicitation.is_some_and(|elicitation| elicitation.url.is_some()),
             sampling: can.sampling.is_some(),
             sampling_tools: can.sampling.as_ref().is_some_and(|sampling| sampling.tools.is_some()),
@@ -179,7 +188,10 @@ fn facts(name: Option<&str>, can: &ClientCapabilities) -> ClientFacts {
     }
 }
 
-async fn unless_cancelled<F: Future>(context: &RequestContext<RoleServer>, future: F) -> Result<F::Output, ErrorData> {
+async fn unless_cancelled<F: Future>(
+    context: &RequestContext<RoleServer>,
+    future: F,
+) -> Result<F::Output, ErrorData> {
     tokio::select! {
         biased;
         () = context.ct.cancelled() => Err(ErrorData::internal_error("the call was cancelled", None)),
@@ -203,9 +215,9 @@ fn no_state(state: Option<&String>) -> Result<(), ErrorData> {
     }
 }
 
-fn asks_a_question(what: &str) -> String {
+fn asks_a_question(what: &str, name: &str) -> String {
     format!(
-        "{what} asked a question of the person or the model behind the client, which this version of Kennel cannot \
+        "the {what} {name:?} asked a question of the person or the model behind the client, which this version of Kennel cannot \
          pass on; call it in a way that needs no answer, or use a newer Kennel"
     )
 }
@@ -301,9 +313,9 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
             Ok(done) => {
                 let mut result = match done.outcome {
                     Outcome::Complete(result) => convert::tool_result(result),
-                    Outcome::InputRequired(_) => {
-                        CallToolResult::error(vec![ContentBlock::text(asks_a_question(&request.name))])
-                    }
+                    Outcome::InputRequired(_) => CallToolResult::error(vec![ContentBlock::text(
+                        asks_a_question("tool", &request.name),
+                    )]),
                 };
                 add_usage(&context, &done.usage, &mut result.meta);
                 result
@@ -331,7 +343,10 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         let mut arguments = BTreeMap::new();
         for (name, value) in request.arguments.into_iter().flatten() {
             let Value::String(value) = value else {
-                return Err(ErrorData::invalid_params(format!("the prompt argument {name:?} must be a string"), None));
+                return Err(ErrorData::invalid_params(
+                    format!("the prompt argument {name:?} must be a string"),
+                    None,
+                ));
             };
             arguments.insert(name, value);
         }
@@ -345,7 +360,7 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
             .await?
             .map_err(|failure| error::of_request("prompt", failure, is_modern(&context)))?;
         let Outcome::Complete(result) = done.outcome else {
-            return Err(ErrorData::internal_error(asks_a_question(&request.name), None));
+            return Err(ErrorData::internal_error(asks_a_question("prompt", &request.name), None));
         };
         let mut result = convert::prompt_result(result);
         add_usage(&context, &done.usage, &mut result.meta);
@@ -396,7 +411,7 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
             .await?
             .map_err(|failure| error::of_resource(failure, is_modern(&context)))?;
         let Outcome::Complete(contents) = done.outcome else {
-            return Err(ErrorData::internal_error(asks_a_question(&request.uri), None));
+            return Err(ErrorData::internal_error(asks_a_question("resource", &request.uri), None));
         };
         let mut result = ReadResourceResult::new(contents.into_iter().map(convert::contents).collect());
         add_usage(&context, &done.usage, &mut result.meta);
@@ -413,7 +428,9 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
             subscriptions.len() >= MAX_SUBSCRIPTIONS && !subscriptions.contains(&request.uri)
         };
         if full {
-            let text = format!("a client may subscribe to {MAX_SUBSCRIPTIONS} resources; unsubscribe from some first");
+            let text = format!(
+                "a client may subscribe to {MAX_SUBSCRIPTIONS} resources; unsubscribe from some first"
+            );
             return Err(ErrorData::invalid_params(text, None));
         }
         let (info, _) = self.call_info(&context);
@@ -486,6 +503,18 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         Ok(CompleteResult::new(info))
     }
 
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        Err(ErrorData::new(
+            ErrorCode::METHOD_NOT_FOUND,
+            format!("Method not found: {}", request.method),
+            None,
+        ))
+    }
+
     async fn set_level(
         &self,
         request: SetLevelRequestParams,
@@ -494,7 +523,8 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         if is_modern(&context) {
             return Err(ErrorData::method_not_found::<SetLevelRequestMethod>());
         }
-        *self.client.level.lock().unwrap_or_else(PoisonError::into_inner) = Some(events::from_protocol(request.level));
+        *self.client.level.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(events::from_protocol(request.level));
         Ok(())
     }
 }

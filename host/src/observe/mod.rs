@@ -1,5 +1,9 @@
-//! What a person or a machine can see of the host's work: log lines, audit, metrics. Decides nothing.
+//! Audit lines and what people read in logs. Decides nothing.
 
+mod audit;
 mod escape;
+mod printed;
 
+pub use audit::{Audit, Record};
 pub use escape::{deceives, escape_for_people};
+pub use printed::Captured;

@@ -138,7 +138,7 @@ fn open(path: &Path) -> io::Result<File> {
 /// The user's key, made at the first use. Several processes may make it at once: the first one to link
 /// its own into place wins.
 fn key(path: &Path) -> io::Result<[u8; TAG]> {
-    let read = || {
+    let read = || -> io::Result<[u8; TAG]> {
         let mut key = [0; TAG];
         open(path)?.read_exact(&mut key)?;
         Ok(key)

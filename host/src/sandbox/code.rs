@@ -3,6 +3,8 @@
 
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wasmtime::component::Component;
@@ -94,16 +96,25 @@ impl Sandbox {
     /// # Errors
     /// When it was made by other engine settings.
     pub fn load(self: &Arc<Self>, file: AuthenticFile) -> Result<Code, CodeError> {
-        // SAFETY: `Component::deserialize_open_file` needs the bytes to be wasmtime's own output and
-        // the file to stay as it is. `AuthenticFile` can only be made by saying so; its one maker
-        // (plugin/cache.rs) checks a keyed hash over all bytes of this handle, whose key only this
-        // user can read, and files in the cache are written aside and renamed, never in place.
+        // wasmtime maps a path; this one names the very file that is open, whatever its folder holds by
+        // now. The map outlives the handle.
+        let path = open_file(&file.0);
+        // SAFETY: `Component::deserialize_file` needs the bytes to be wasmtime's own output and the file
+        // to stay as it is. `AuthenticFile` can only be made by saying so; its one maker
+        // (plugin/cache.rs) checks a keyed hash over all bytes of this handle, whose key only this user
+        // can read, and files in the cache are written aside and renamed, never in place.
         #[allow(unsafe_code)]
-        let component = unsafe { Component::deserialize_open_file(self.engine(), file.0) };
+        let component = unsafe { Component::deserialize_file(self.engine(), path) };
         component
             .map(|component| Code { component })
             .map_err(|error| CodeError::Stored(format!("{error:#}").replace('\n', " ")))
     }
+}
+
+/// A path to a file that is open here.
+fn open_file(file: &File) -> PathBuf {
+    let folder = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
+    Path::new(folder).join(file.as_raw_fd().to_string())
 }
 
 /// An open file of compiled code whose authentication tag fits.

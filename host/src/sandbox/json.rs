@@ -128,7 +128,7 @@ struct Frame<'a> {
     object: bool,
     /// Where this object's keys begin in `Scanner::keys`.
     keys: usize,
-    many: Option<Box<HashSet<Cow<'a, str>>>>,
+    many: Option<HashSet<Cow<'a, str>>>,
 }
 
 struct Scanner<'a, 'w, const N: usize> {
@@ -299,7 +299,7 @@ impl<'a, const N: usize> Scanner<'a, '_, N> {
         } else {
             self.keys.push(key);
             if self.keys.len() - frame.keys > FEW_KEYS {
-                frame.many = Some(Box::new(self.keys.drain(frame.keys..).collect()));
+                frame.many = Some(self.keys.drain(frame.keys..).collect());
             }
             None
         };

@@ -21,7 +21,7 @@ use super::engine::{self, SLICE_FUEL};
 use super::error::{Budget, CallError, LimitHit, hides_fuel, seconds};
 use super::executor::{Executor, TaskOwner};
 use super::limiter::{Limiter, Refused};
-use super::operation::{Enter, Exports, Operation};
+use super::operation::{Enter, Exports};
 use super::{CallContext, CallState, Counters, Usage};
 
 /// Fuel for one crossing of the border, whatever is called: about what it costs in time.
@@ -32,7 +32,8 @@ pub struct Sandbox {
     engine: Engine,
     linker: Linker<CallState>,
     executor: Executor,
-    io: tokio::runtime::Runtime,
+    /// Drives timers and sockets, and runs blocking file work; kept for as long as calls run.
+    _io: tokio::runtime::Runtime,
     slots: Arc<Semaphore>,
     owners: AtomicU64,
 }
@@ -70,7 +71,7 @@ impl Sandbox {
             .map_err(StartError::Threads)?;
         let executor = Executor::start(io.handle()).map_err(StartError::Threads)?;
         let slots = Arc::new(Semaphore::new(engine::POOL_SLOTS as usize));
-        Ok(Arc::new(Self { engine, linker, executor, io, slots, owners: AtomicU64::new(0) }))
+        Ok(Arc::new(Self { engine, linker, executor, _io: io, slots, owners: AtomicU64::new(0) }))
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -259,7 +260,7 @@ impl Program {
             wasi,
             files,
             http: self.http.begin(limits, &counters, started + limits.deadline),
-            state: self.state.begin(&counters, &context.caller.id),
+            state: self.state.begin(&context.caller.id, &counters),
             host: host::Call::begin(&self.host, limits, context, &counters, started),
             limiter: Limiter::new(limits),
             fuel_at_yield: limits.fuel,

@@ -11,10 +11,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use rmcp::model::{
-    CancelledNotification, CancelledNotificationParam, ClientJsonRpcMessage, ClientNotification, ClientRequest,
-    CustomNotification, CustomRequest, ErrorCode, InitializedNotification, JsonObject, LoggingLevel, MetaObject,
-    Notification, NotificationMetaObject, NumberOrString, ProgressToken, Request, RequestId, RequestMetaObject,
-    RequestNoParam, RequestOptionalParam, RootsListChangedNotification,
+    CancelledNotification, CancelledNotificationParam, ClientJsonRpcMessage, ClientNotification,
+    ClientRequest, CustomNotification, CustomRequest, ErrorCode, InitializedNotification, JsonObject,
+    LoggingLevel, MetaObject, Notification, NotificationMetaObject, NumberOrString, ProgressToken, Request,
+    RequestId, RequestMetaObject, RequestNoParam, RequestOptionalParam, RootsListChangedNotification,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -116,7 +116,11 @@ pub fn admit(bytes: &[u8]) -> Admitted {
     let [version, raw_id, method, params, result, error] = scan.members;
     let echoed = raw_id.and_then(echo);
     if scan.is_array {
-        return refuse(None, ErrorCode::INVALID_REQUEST, "batches are not supported; send one message at a time");
+        return refuse(
+            None,
+            ErrorCode::INVALID_REQUEST,
+            "batches are not supported; send one message at a time",
+        );
     }
     if let Some(fault) = scan.fault {
         let code = match fault {
@@ -164,7 +168,9 @@ pub fn admit(bytes: &[u8]) -> Admitted {
     };
     match request(&method, params) {
         Ok((ClientRequest::PingRequest(_), false)) => Admitted::Ping(id),
-        Ok((request, declares_version)) => Admitted::Request { id, request: Box::new(request), declares_version },
+        Ok((request, declares_version)) => {
+            Admitted::Request { id, request: Box::new(request), declares_version }
+        }
         Err(message) => refuse(echoed, ErrorCode::INVALID_PARAMS, format!("{method}: {message}")),
     }
 }
@@ -217,7 +223,15 @@ fn request(method: &str, params: Option<&str>) -> Result<(ClientRequest, bool), 
     let mut params = Params::read(params)?;
     let meta = params.meta.take();
     let declares = meta.as_ref().is_some_and(|meta| meta.protocol_version().is_some());
+    let stateless = meta.as_ref().and_then(RequestMetaObject::protocol_version);
+    let stateless = stateless.is_some_and(|version| !version.has_initialize());
     let mut request = match method {
+        // Gone from the stateless era, whatever the parameters ("Removed methods" of 2026-07-28).
+        "ping" | "initialize" | "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe"
+            if stateless =>
+        {
+            R::CustomRequest(CustomRequest::new(method, None))
+        }
         "ping" => R::PingRequest(RequestNoParam::default()),
         "initialize" => R::InitializeRequest(params.required()?),
         "server/discover" => R::DiscoverRequest(params.required()?),
@@ -233,7 +247,9 @@ fn request(method: &str, params: Option<&str>) -> Result<(ClientRequest, bool), 
         "subscriptions/listen" => R::SubscriptionsListenRequest(params.required()?),
         "tools/list" => R::ListToolsRequest(params.optional()?),
         // Whatever else there is, the server decides; it says "unknown method" to what it has not.
-        other => R::CustomRequest(CustomRequest::new(other, params.given.then_some(Value::Object(params.rest)))),
+        other => {
+            R::CustomRequest(CustomRequest::new(other, params.given.then_some(Value::Object(params.rest))))
+        }
     };
     if let Some(meta) = meta {
         rmcp::model::GetExtensions::extensions_mut(&mut request).insert(meta);
@@ -399,7 +415,10 @@ mod tests {
 
     #[test]
     fn what_becomes_of_messages() {
-        let deep = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{}}}"#, "[".repeat(70) + &"]".repeat(70));
+        let deep = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{}}}"#,
+            "[".repeat(70) + &"]".repeat(70)
+        );
         let cases: Vec<&[u8]> = vec![
             br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#,
             br#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":5}}"#,
@@ -447,7 +466,8 @@ mod tests {
         let all: Vec<String> = cases
             .iter()
             .map(|case| {
-                let text: String = String::from_utf8_lossy(case).chars().take(140).collect();
+                let text: String =
+                    String::from_utf8_lossy(case).replace('\0', "<NUL>").chars().take(140).collect();
                 format!("{text}\n  -> {}", shown(case))
             })
             .collect();
@@ -457,7 +477,9 @@ mod tests {
     #[test]
     fn arguments_stay_as_they_were_written() {
         let text = r#"{"z":1e400,"a":12345678901234567890123456789,"k":"\u00e9"}"#;
-        let message = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"arguments": {text} ,"name":"t"}}}}"#);
+        let message = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"arguments": {text} ,"name":"t"}}}}"#
+        );
         let Admitted::Request { request, .. } = admit(message.as_bytes()) else { panic!() };
         let ClientRequest::CallToolRequest(call) = *request else { panic!() };
         assert_eq!(&*call.extensions.get::<RawArguments>().unwrap().0, text);

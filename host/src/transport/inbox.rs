@@ -1,0 +1,315 @@
+//! The way in of a pipe: requests wait here until one of a bounded number of places is free; cancellations and
+//! answers pass them by. Drops no request: when too many bytes wait, it makes the reader wait.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, ErrorData, RequestId,
+    ServerJsonRpcMessage,
+};
+use tokio::sync::Notify;
+use tokio::time::{Duration, Instant};
+
+use super::front_door::{Refusal, id_text};
+use super::outbox::Outbox;
+
+/// What a waiting message takes besides its text: it waits in its parsed form.
+const OVERHEAD: usize = 1024;
+
+/// What a request is told that came too late to be begun.
+const GOING: &str = "the server is going; ask the next one";
+
+/// Most change streams one client may hold open. They last, so they take no place of a request.
+const MAX_STREAMS: usize = 64;
+
+pub(super) struct Inbox {
+    state: Mutex<State>,
+    /// For the protocol: something arrived, a place is free, or it is over.
+    arrived: Arc<Notify>,
+    /// For the reading thread: there is room.
+    room: Condvar,
+    in_flight: usize,
+    queued_bytes: usize,
+    drain: Duration,
+}
+
+#[derive(Default)]
+struct State {
+    urgent: VecDeque<(ClientJsonRpcMessage, usize)>,
+    /// In the order they came, so also of their numbers.
+    queue: VecDeque<Waiting>,
+    live: HashMap<RequestId, Place>,
+    running: usize,
+    streams: usize,
+    bytes: usize,
+    next: u64,
+    initialized: bool,
+    /// Calls can run, so the drain's clock can.
+    ready: bool,
+    ended: Option<Instant>,
+    abandoned: bool,
+    closed: bool,
+}
+
+struct Waiting {
+    number: u64,
+    /// None when it was cancelled.
+    message: Option<ClientJsonRpcMessage>,
+    bytes: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Queued { number: u64, stream: bool },
+    Running,
+    Stream,
+}
+
+impl Inbox {
+    pub(super) fn new(in_flight: usize, queued_bytes: usize, drain: Duration) -> Self {
+        Self {
+            state: Mutex::default(),
+            arrived: Arc::new(Notify::new()),
+            room: Condvar::new(),
+            in_flight: in_flight.max(1),
+            queued_bytes,
+            drain,
+        }
+    }
+
+    pub(super) fn waker(&self) -> Arc<Notify> {
+        self.arrived.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until there is room for another message; false when it is over.
+    pub(super) fn wait_for_room(&self) -> bool {
+        let mut state = self.lock();
+        while state.bytes >= self.queued_bytes && state.ended.is_none() {
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.ended.is_none()
+    }
+
+    /// Takes a request in, or says why not.
+    pub(super) fn request(
+        &self,
+        id: RequestId,
+        request: ClientRequest,
+        declares_version: bool,
+        bytes: usize,
+    ) -> Result<(), Refusal> {
+        let refuse =
+            |code: ErrorCode, message: String| Err(Refusal { id: Some(id_text(&id)), code: code.0, message });
+        let mut state = self.lock();
+        if state.closed {
+            return refuse(ErrorCode::INTERNAL_ERROR, GOING.into());
+        }
+        match &request {
+            ClientRequest::InitializeRequest(_) => state.initialized = true,
+            ClientRequest::DiscoverRequest(_) => {}
+            _ if declares_version || state.initialized => {}
+            _ => {
+                let text = "request _meta is missing io.modelcontextprotocol/protocolVersion, and there was no initialize";
+                return refuse(ErrorCode::INVALID_PARAMS, text.into());
+            }
+        }
+        if state.live.contains_key(&id) {
+            return refuse(
+                ErrorCode::INVALID_REQUEST,
+                "a request with this id is still being worked on".into(),
+            );
+        }
+        let stream = matches!(request, ClientRequest::SubscriptionsListenRequest(_));
+        if stream && state.streams >= MAX_STREAMS {
+            let text = format!("a client may hold {MAX_STREAMS} subscriptions open; close one first");
+            return refuse(ErrorCode::INVALID_REQUEST, text);
+        }
+        state.streams += usize::from(stream);
+        let number = state.next;
+        state.next += 1;
+        state.live.insert(id.clone(), Place::Queued { number, stream });
+        let message = ClientJsonRpcMessage::request(request, id);
+        state.push(number, message, bytes + OVERHEAD);
+        drop(state);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Takes in a notification that keeps its place among the requests.
+    pub(super) fn notification(&self, notification: ClientNotification, bytes: usize) {
+        let mut state = self.lock();
+        let number = state.next;
+        state.next += 1;
+        state.push(number, ClientJsonRpcMessage::notification(notification), bytes + OVERHEAD);
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    /// Takes in the client's answer to a request of ours, which a running call may be waiting for.
+    pub(super) fn response(&self, message: ClientJsonRpcMessage, bytes: usize) {
+        let mut state = self.lock();
+        state.bytes += bytes + OVERHEAD;
+        state.urgent.push_back((message, bytes + OVERHEAD));
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    /// Cancels a request: one that waits is gone without an answer, one that runs is told.
+    pub(super) fn cancel(&self, id: &RequestId, notification: ClientNotification) {
+        let mut state = self.lock();
+        let Some(place) = state.live.remove(id) else { return };
+        match place {
+            Place::Queued { number, stream } => {
+                state.streams -= usize::from(stream);
+                if let Ok(index) = state.queue.binary_search_by_key(&number, |waiting| waiting.number) {
+                    let waiting = &mut state.queue[index];
+                    waiting.message = None;
+                    let bytes = std::mem::take(&mut waiting.bytes);
+                    state.bytes -= bytes;
+                }
+                drop(state);
+                self.room.notify_one();
+            }
+            Place::Running | Place::Stream => {
+                state.leave(place);
+                state.urgent.push_back((ClientJsonRpcMessage::notification(notification), 0));
+            }
+        }
+        self.arrived.notify_one();
+    }
+
+    /// A request is being answered. False when nobody waits for that any longer.
+    pub(super) fn answered(&self, id: &RequestId) -> bool {
+        let mut state = self.lock();
+        let Some(place) = state.live.remove(id) else { return false };
+        state.leave(place);
+        let wake = !state.queue.is_empty() || state.ended.is_some();
+        drop(state);
+        if wake {
+            self.arrived.notify_one();
+        }
+        true
+    }
+
+    /// Nothing more will come in: what is here is worked on for the length of the drain.
+    pub(super) fn end(&self) {
+        self.lock().ended.get_or_insert_with(Instant::now);
+        self.room.notify_all();
+        self.arrived.notify_one();
+    }
+
+    /// Calls can run from now on. Until then the drain does not pass: whoever pipes in one request and
+    /// closes the pipe shall have the answer, also when plugins must be compiled first.
+    pub(super) fn ready(&self) {
+        let mut state = self.lock();
+        if !std::mem::replace(&mut state.ready, true) && state.ended.is_some() {
+            state.ended = Some(Instant::now());
+        }
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    /// Takes no more in, and gives an answer for each request that was never begun.
+    pub(super) fn close(&self) -> Vec<ServerJsonRpcMessage> {
+        let mut state = self.lock();
+        state.closed = true;
+        state.bytes = 0;
+        state.urgent.clear();
+        let queue = std::mem::take(&mut state.queue);
+        let mut answers = Vec::new();
+        for message in queue.into_iter().filter_map(|waiting| waiting.message) {
+            if let ClientJsonRpcMessage::Request(request) = message {
+                state.live.remove(&request.id);
+                let error = ErrorData::internal_error(GOING, None);
+                answers.push(ServerJsonRpcMessage::error(error, Some(request.id)));
+            }
+        }
+        answers
+    }
+
+    /// Nobody is left to answer to.
+    pub(super) fn abandon(&self) {
+        self.lock().abandoned = true;
+        self.end();
+    }
+
+    /// The next message for the protocol; none when it is over. Dropping the future loses nothing.
+    pub(super) async fn next(&self, outbox: &Outbox) -> Option<ClientJsonRpcMessage> {
+        loop {
+            let until = {
+                let mut state = self.lock();
+                if state.abandoned {
+                    return None;
+                }
+                let place_free = state.running < self.in_flight && outbox.has_room();
+                if let Some((message, bytes)) = state.take(place_free) {
+                    drop(state);
+                    if bytes > 0 {
+                        self.room.notify_one();
+                    }
+                    return Some(message);
+                }
+                match state.ended {
+                    Some(_) if state.running == 0 && state.queue.is_empty() => return None,
+                    Some(ended) if state.ready && ended.elapsed() >= self.drain => return None,
+                    Some(ended) if state.ready => Some(ended + self.drain),
+                    _ => None,
+                }
+            };
+            let arrived = self.arrived.notified();
+            match until {
+                None => arrived.await,
+                Some(until) => {
+                    tokio::select! {
+                        () = arrived => {}
+                        () = tokio::time::sleep_until(until) => {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl State {
+    fn push(&mut self, number: u64, message: ClientJsonRpcMessage, bytes: usize) {
+        self.bytes += bytes;
+        self.queue.push_back(Waiting { number, message: Some(message), bytes });
+    }
+
+    fn take(&mut self, place_free: bool) -> Option<(ClientJsonRpcMessage, usize)> {
+        if let Some((message, bytes)) = self.urgent.pop_front() {
+            self.bytes -= bytes;
+            return Some((message, bytes));
+        }
+        loop {
+            let front = self.queue.front()?;
+            if let Some(ClientJsonRpcMessage::Request(request)) = &front.message {
+                let stream = matches!(self.live.get(&request.id), Some(Place::Queued { stream: true, .. }));
+                if !stream && !place_free {
+                    return None;
+                }
+                self.running += usize::from(!stream);
+                let place = if stream { Place::Stream } else { Place::Running };
+                self.live.insert(request.id.clone(), place);
+            }
+            let front = self.queue.pop_front()?;
+            self.bytes -= front.bytes;
+            if let Some(message) = front.message {
+                return Some((message, front.bytes));
+            }
+        }
+    }
+
+    fn leave(&mut self, place: Place) {
+        match place {
+            Place::Running => self.running -= 1,
+            Place::Stream => self.streams -= 1,
+            Place::Queued { stream, .. } => self.streams -= usize::from(stream),
+        }
+    }
+}

@@ -1,24 +1,306 @@
-//! placeholder until branch http is merged
-use std::sync::Arc;
+//! Outbound HTTP: the one gate through which a plugin's `wasi:http/outgoing-handler` reaches the network.
+//! It asks `grants` whether a request was granted and bounds what one may cost. It must not decide by rules
+//! of its own, follow a redirect, or open a connection to anything but an address it checked.
+
+mod address;
+mod body;
+mod client;
+mod network;
+mod trust;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use http::uri::Scheme;
+use http::{HeaderName, Request, Response, header};
+use tokio::sync::Semaphore;
 use wasmtime::component::{Linker, ResourceTable};
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks};
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtx,
+    WasiHttpCtxView, WasiHttpHooks,
+};
+
 use super::{Configure, ConfigureError};
-use crate::grants::Limits;
+use crate::grants::{Decision, HttpGrant, HttpOperation, HttpScheme, Limits, OddRequest, decide};
 use crate::sandbox::{CallState, Counters};
-pub fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> { wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker) }
-pub struct Configured;
-impl Configured {
-    pub fn configure(_: &Configure<'_>) -> Result<Self, ConfigureError> { Ok(Self) }
-    pub fn begin(&self, _: &Limits, _: &Arc<Counters>, _: std::time::Instant) -> Call { Call { ctx: WasiHttpCtx::new(), hooks: Deny } }
+use client::{Bounds, Client};
+
+/// Bytes of one set of header or trailer fields, as wasmtime counts them in memory.
+const FIELDS: usize = 64 << 10;
+/// Bytes of a request body the guest may hand over in one write.
+const CHUNK: usize = 64 << 10;
+/// Bytes of path and query together; common servers take 8 to 16 KiB.
+const MAX_TARGET: usize = 16 << 10;
+/// Refused requests that a call reports in full; more are counted.
+const MAX_DENIALS: usize = 8;
+
+/// Fields about the connection, which is the host's, beside [`DEFAULT_FORBIDDEN_HEADERS`]
+/// (RFC 9110, 7.6.1).
+const CONNECTION_FIELDS: [HeaderName; 3] = [header::TE, header::TRAILER, header::EXPECT];
+
+/// Puts outbound HTTP behind `wasi:http`. `wasi:io` and `wasi:clocks` must have been linked before.
+pub(in crate::sandbox) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
 }
-struct Deny;
-impl WasiHttpHooks for Deny {
-    fn send_request(&mut self, _: http::Request<wasmtime_wasi_http::WasiBody>, _: Option<wasmtime_wasi_http::RequestOptions>, _: Box<dyn std::future::Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>) -> Box<dyn std::future::Future<Output = Result<(http::Response<wasmtime_wasi_http::WasiBody>, Box<dyn std::future::Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>), wasmtime_wasi_http::Error>> + Send> {
-        Box::new(async { Err(wasmtime_wasi_http::Error::HttpRequestDenied) })
+
+/// A plugin's part: what it was granted, and the connections that all its calls share.
+pub(in crate::sandbox) struct Configured {
+    gate: Arc<Gate>,
+}
+
+struct Gate {
+    plugin: String,
+    grants: Vec<HttpGrant>,
+    client: Client,
+}
+
+impl Configured {
+    /// Opens nothing and resolves nothing: names and certificates are looked up at the first request.
+    pub(in crate::sandbox) fn configure(configure: &Configure<'_>) -> Result<Self, ConfigureError> {
+        Ok(Self::over(
+            configure,
+            Client {
+                network: Arc::new(network::System),
+                trust: trust::platform(),
+                connections: Arc::new(Semaphore::new(
+                    usize::try_from(configure.limits.http_connections).unwrap_or(Semaphore::MAX_PERMITS),
+                )),
+            },
+        ))
+    }
+
+    fn over(configure: &Configure<'_>, client: Client) -> Self {
+        let (plugin, grants) = (configure.plugin.to_owned(), configure.grants.http.clone());
+        Self { gate: Arc::new(Gate { plugin, grants, client }) }
+    }
+
+    /// The call's part. Whatever the guest asks for, nothing of a request lives beyond `deadline`.
+    pub(in crate::sandbox) fn begin(
+        &self,
+        limits: &Limits,
+        counters: &Arc<Counters>,
+        deadline: Instant,
+    ) -> Call {
+        let mut ctx = WasiHttpCtx::new();
+        ctx.set_field_size_limit(FIELDS);
+        Call {
+            ctx,
+            hooks: Hooks {
+                gate: self.gate.clone(),
+                counters: counters.clone(),
+                requests: limits.http_requests,
+                request_body: limits.http_request_body,
+                response_body: limits.http_response_body,
+                deadline: deadline.into(),
+                denials: Denials::default(),
+            },
+        }
     }
 }
-pub struct Call { ctx: WasiHttpCtx, hooks: Deny }
-impl Call {
-    pub fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> WasiHttpCtxView<'a> { WasiHttpCtxView { ctx: &mut self.ctx, table, hooks: &mut self.hooks } }
-    pub fn take_denials(&mut self) -> Vec<String> { Vec::new() }
+
+/// A call's part.
+pub(in crate::sandbox) struct Call {
+    ctx: WasiHttpCtx,
+    hooks: Hooks,
 }
+
+impl Call {
+    /// What wasmtime's `wasi:http` works on.
+    pub(in crate::sandbox) fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> WasiHttpCtxView<'a> {
+        WasiHttpCtxView { ctx: &mut self.ctx, table, hooks: &mut self.hooks }
+    }
+
+    /// What was refused so far, one readable line each, at most nine; leaves none.
+    pub(in crate::sandbox) fn take_denials(&mut self) -> Vec<String> {
+        self.hooks.denials.take()
+    }
+}
+
+/// Refusals of a call; a request's task adds to them after the hook returned.
+#[derive(Clone, Default)]
+struct Denials(Arc<Mutex<Refused>>);
+
+#[derive(Default)]
+struct Refused {
+    lines: Vec<String>,
+    more: u64,
+}
+
+impl Denials {
+    fn add(&self, line: String) {
+        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.lines.contains(&line) {
+            return;
+        }
+        if refused.lines.len() < MAX_DENIALS {
+            refused.lines.push(line);
+        } else {
+            refused.more += 1;
+        }
+    }
+
+    fn take(&self) -> Vec<String> {
+        let refused = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut lines = refused.lines;
+        if refused.more > 0 {
+            lines.push(format!("{} more HTTP requests were refused", refused.more));
+        }
+        lines
+    }
+}
+
+struct Hooks {
+    gate: Arc<Gate>,
+    counters: Arc<Counters>,
+    requests: u32,
+    request_body: u64,
+    response_body: u64,
+    deadline: tokio::time::Instant,
+    denials: Denials,
+}
+
+/// Why a request goes no further than the gate.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("an HTTP request of `{plugin}` was refused: {why}")]
+    Odd { plugin: String, why: OddRequest },
+    #[error("an HTTP request of `{plugin}` was refused: it sets `{field}`, which the host sets itself")]
+    Field { plugin: String, field: HeaderName },
+    #[error(
+        "an HTTP request of `{plugin}` was refused: its path and query are longer than {MAX_TARGET} bytes"
+    )]
+    Target { plugin: String },
+    #[error("an HTTP request of `{plugin}` was refused: {0} is not http or https", .scheme)]
+    Scheme { plugin: String, scheme: String },
+    #[error(
+        "{operation} was not granted to `{plugin}`: {why}; grant it in kennel.toml under [[plugins.{plugin}.http]]"
+    )]
+    Denied { plugin: String, operation: HttpOperation, why: crate::grants::DenyReason },
+    #[error(
+        "`{plugin}` made more than {limit} HTTP requests in one call; raise its limit `http-requests` in kennel.toml"
+    )]
+    Count { plugin: String, limit: u32 },
+}
+
+impl Refusal {
+    /// What the guest is told.
+    fn error(&self) -> Error {
+        match self {
+            Self::Odd { why: OddRequest::Method, .. } => Error::HttpRequestMethodInvalid,
+            Self::Odd { why: OddRequest::PathLength, .. } | Self::Target { .. } => {
+                Error::HttpRequestUriTooLong
+            }
+            Self::Odd { .. } => Error::HttpRequestUriInvalid,
+            Self::Scheme { .. } => Error::HttpProtocolError,
+            Self::Field { .. } | Self::Denied { .. } | Self::Count { .. } => Error::HttpRequestDenied,
+        }
+    }
+}
+
+impl Hooks {
+    /// Everything that is decided before a packet leaves, name resolution included.
+    fn admit(&self, request: &Request<WasiBody>) -> Result<(HttpOperation, bool), Refusal> {
+        let plugin = || self.gate.plugin.clone();
+        // Refused requests count too, or a guest could probe the grants for ever.
+        if self.counters.http_request() >= self.requests {
+            return Err(Refusal::Count { plugin: plugin(), limit: self.requests });
+        }
+        let scheme = match request.uri().scheme() {
+            Some(scheme) if *scheme == Scheme::HTTPS => HttpScheme::Https,
+            Some(scheme) if *scheme == Scheme::HTTP => HttpScheme::Http,
+            other => {
+                let scheme = other.map_or_else(|| "no scheme".to_owned(), |scheme| shown(scheme.as_str()));
+                return Err(Refusal::Scheme { plugin: plugin(), scheme });
+            }
+        };
+        let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+        if target.len() > MAX_TARGET {
+            return Err(Refusal::Target { plugin: plugin() });
+        }
+        let authority = request.uri().authority().map_or("", |authority| authority.as_str());
+        let operation =
+            HttpOperation::parse(request.method().as_str(), scheme, authority, request.uri().path())
+                .map_err(|why| Refusal::Odd { plugin: plugin(), why })?;
+        // The guest cannot build such fields (`forbidden_header_filter`); if it ever can, this stops it.
+        if let Some(field) = request.headers().keys().find(|name| is_forbidden(name)) {
+            return Err(Refusal::Field { plugin: plugin(), field: field.clone() });
+        }
+        match decide(&self.gate.grants, &operation) {
+            Decision::Allowed(index) => {
+                let private = self.gate.grants.get(index).is_some_and(|grant| grant.private_addresses);
+                Ok((operation, private))
+            }
+            Decision::Denied(why) => Err(Refusal::Denied { plugin: plugin(), operation, why }),
+        }
+    }
+
+    fn bounds(&self, options: Option<RequestOptions>) -> Bounds {
+        Bounds::new(self.deadline, options.unwrap_or_default(), self.request_body, self.response_body)
+    }
+}
+
+fn is_forbidden(name: &HeaderName) -> bool {
+    DEFAULT_FORBIDDEN_HEADERS.contains(name) || CONNECTION_FIELDS.contains(name)
+}
+
+/// Text of the guest, short and printable.
+fn shown(text: &str) -> String {
+    text.chars().take(40).flat_map(char::escape_default).collect()
+}
+
+type Sent = Result<(Response<WasiBody>, Processing), Error>;
+type Processing = Box<dyn Future<Output = Result<(), Error>> + Send>;
+
+impl WasiHttpHooks for Hooks {
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(is_forbidden)
+    }
+
+    /// The gate judges schemes, so that a refusal is recorded.
+    fn is_supported_scheme(&mut self, _: &Scheme) -> bool {
+        true
+    }
+
+    /// The client sets it, from what was judged.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _processing: Processing,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let (operation, private) = match self.admit(&request) {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                let error = refusal.error();
+                self.denials.add(refusal.to_string());
+                return Box::new(std::future::ready(Err(error)));
+            }
+        };
+        let (gate, counters, denials) = (self.gate.clone(), self.counters.clone(), self.denials.clone());
+        let bounds = self.bounds(options);
+        Box::new(async move {
+            let sent = gate.client.send(&operation, private, request, bounds, &counters).await;
+            if matches!(sent, Err(Error::DestinationIpProhibited)) {
+                denials.add(format!(
+                    "{operation} was not granted to `{}`: the host has a private, local or reserved address; if that \
+                     is meant, add `private-addresses = true` to the grant in kennel.toml",
+                    gate.plugin
+                ));
+            }
+            // The response's body holds the connection, so there is nothing left to drive.
+            Ok((sent?, Box::new(std::future::ready(Ok(()))) as Processing))
+        })
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK
+    }
+}
+
+#[cfg(test)]
+#[path = "http/tests.rs"]
+mod tests;

@@ -1,0 +1,333 @@
+//! Calls by public name: find the owner, check the arguments, run, check the result. Every failure
+//! becomes one line that names the plugin.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use futures::future::join_all;
+use serde_json::Value;
+use tokio::sync::broadcast;
+
+use crate::observe::{Captured as Printed, Record};
+use crate::plugin::Plugin;
+use crate::sandbox::{self, CallError, Finished, Usage, contract};
+
+use super::api::{Arguments, Backend, CallFailure, CallInfo, Change, Done, Snapshot};
+use super::convert;
+use super::events::Relay;
+use super::types::{
+    CompletionCall, Completions, Content, Outcome, PromptResult, Reference, ResourceContents, ResourceInfo,
+    Resumption, TextContent, ToolResult,
+};
+use super::{Catalog, json};
+
+impl Backend for Catalog {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.view().snapshot.clone()
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.shared.changes.subscribe()
+    }
+
+    async fn ready(&self) {
+        // The sender lives in this very catalog, so waiting cannot fail.
+        let _ = self.shared.ready.subscribe().wait_for(|ready| *ready).await;
+    }
+
+    async fn call_tool(
+        &self,
+        name: &str,
+        arguments: Arguments,
+        call: CallInfo,
+    ) -> Result<Done<ToolResult>, CallFailure> {
+        let view = self.view();
+        let entry = view.tools.get(name).ok_or_else(|| CallFailure::NotFound(name.to_owned()))?;
+        let plugin = &entry.plugin;
+        let value: Value = serde_json::from_str(&arguments)
+            .map_err(|error| CallFailure::InvalidArguments(format!("the arguments are not JSON: {error}")))?;
+        entry.input.check(&value).map_err(|why| {
+            CallFailure::InvalidArguments(format!("the arguments of {name:?} do not fit its schema: {why}"))
+        })?;
+        drop(value);
+        let operation = sandbox::CallTool(contract::ToolCall {
+            name: entry.name.clone(),
+            arguments: arguments.to_string(),
+            resumption: resumption(&call),
+            meta: meta(&call),
+        });
+        let context = self.context(plugin, &call);
+        let finished = plugin.program.call(operation, context).await;
+        self.record(plugin, "tools/call", name, &call, &finished, &arguments);
+        let (outcome, usage, denials) = outcome(plugin, finished)?;
+        let mut outcome = convert::tool_outcome(outcome).map_err(|broken| breach(plugin, &broken))?;
+        if let Outcome::Complete(result) = &mut outcome {
+            if let Some(schema) = &entry.output
+                && !result.is_error
+            {
+                let Some(structured) = &result.structured else {
+                    return Err(breach(plugin, &"result lacks the structured part that its schema promises"));
+                };
+                schema
+                    .check(structured)
+                    .map_err(|why| breach(plugin, &format!("result does not fit its output schema: {why}")))?;
+            }
+            if result.is_error && !denials.is_empty() {
+                let text = denials.join("\n");
+                result.content.push(Content::Text(TextContent { text, annotations: None, meta: None }));
+            }
+        }
+        Ok(Done { outcome, usage })
+    }
+
+    async fn list_resources(&self, call: CallInfo) -> Result<Vec<ResourceInfo>, CallFailure> {
+        let view = self.view();
+        let lists = join_all(view.with_resources.iter().map(|plugin| self.resources_of(plugin, &call))).await;
+        let mut seen = std::collections::HashSet::new();
+        let mut all = Vec::new();
+        for resource in lists.iter().flat_map(|list| list.iter()) {
+            // The first owner keeps a URI.
+            if seen.insert(resource.uri.as_str()) {
+                all.push(resource.clone());
+            }
+        }
+        Ok(all)
+    }
+
+    async fn read_resource(
+        &self,
+        uri: &str,
+        call: CallInfo,
+    ) -> Result<Done<Vec<ResourceContents>>, CallFailure> {
+        let plugin = self.resource_owner(uri, &call).await?;
+        let operation = sandbox::ReadResource(contract::ResourceCall {
+            uri: uri.to_owned(),
+            resumption: resumption(&call),
+            meta: meta(&call),
+        });
+        let finished = plugin.program.call(operation, self.context(&plugin, &call)).await;
+        self.record(&plugin, "resources/read", uri, &call, &finished, "");
+        if let Err(CallError::Plugin(contract::Error::Unknown(_))) = &finished.result {
+            return Err(CallFailure::NotFound(uri.to_owned()));
+        }
+        let (outcome, usage, _) = outcome(&plugin, finished)?;
+        let outcome = convert::read_outcome(outcome).map_err(|broken| breach(&plugin, &broken))?;
+        Ok(Done { outcome, usage })
+    }
+
+    async fn subscribe(&self, uri: &str, call: CallInfo) -> Result<(), CallFailure> {
+        let plugin = self.resource_owner(uri, &call).await?;
+        let context = self.context(&plugin, &call);
+        let finished = plugin.program.call(sandbox::Subscribe(uri.to_owned()), context).await;
+        if let Err(CallError::Plugin(contract::Error::Unknown(_))) = &finished.result {
+            return Err(CallFailure::NotFound(uri.to_owned()));
+        }
+        outcome(&plugin, finished).map(|_| ())
+    }
+
+    async fn get_prompt(
+        &self,
+        name: &str,
+        arguments: BTreeMap<String, String>,
+        call: CallInfo,
+    ) -> Result<Done<PromptResult>, CallFailure> {
+        let view = self.view();
+        let entry = view.prompts.get(name).ok_or_else(|| CallFailure::NotFound(name.to_owned()))?;
+        let plugin = &entry.plugin;
+        if let Some(missing) = entry.required.iter().find(|required| !arguments.contains_key(*required)) {
+            return Err(CallFailure::InvalidArguments(format!(
+                "the prompt {name:?} needs the argument {missing:?}"
+            )));
+        }
+        let operation = sandbox::GetPrompt(contract::PromptCall {
+            name: entry.name.clone(),
+            arguments: arguments.into_iter().collect(),
+            resumption: resumption(&call),
+            meta: meta(&call),
+        });
+        let finished = plugin.program.call(operation, self.context(plugin, &call)).await;
+        self.record(plugin, "prompts/get", name, &call, &finished, "");
+        let (outcome, usage, _) = outcome(plugin, finished)?;
+        let outcome = convert::prompt_outcome(outcome).map_err(|broken| breach(plugin, &broken))?;
+        Ok(Done { outcome, usage })
+    }
+
+    async fn complete(&self, request: CompletionCall, call: CallInfo) -> Result<Completions, CallFailure> {
+        let view = self.view();
+        let (plugin, reference) = match &request.reference {
+            Reference::Prompt(name) => {
+                let entry = view.prompts.get(name).ok_or_else(|| CallFailure::NotFound(name.clone()))?;
+                (&entry.plugin, contract::Reference::Prompt(entry.name.clone()))
+            }
+            Reference::Template(template) => {
+                let owner = view.templates.iter().find(|(text, _)| text == template);
+                let (_, plugin) = owner.ok_or_else(|| CallFailure::NotFound(template.clone()))?;
+                (plugin, contract::Reference::Template(template.clone()))
+            }
+        };
+        if !plugin.definitions.completion {
+            return Ok(Completions::default());
+        }
+        let operation = sandbox::Complete(contract::CompletionCall {
+            reference,
+            argument: request.argument,
+            value: request.value,
+            settled: request.settled,
+        });
+        let finished = plugin.program.call(operation, self.context(plugin, &call)).await;
+        outcome(plugin, finished).map(|(completions, _, _)| convert::completions(completions))
+    }
+}
+
+impl Catalog {
+    fn context(&self, plugin: &Arc<Plugin>, call: &CallInfo) -> sandbox::CallContext {
+        let can = &call.client.can;
+        sandbox::CallContext {
+            caller: sandbox::Caller {
+                id: call.client.caller.to_string(),
+                client: call.client.name.as_deref().map(str::to_owned),
+            },
+            capabilities: sandbox::ClientCapabilities {
+                elicit_form: can.elicit_form,
+                elicit_url: can.elicit_url,
+                sampling: can.sampling,
+                sampling_tools: can.sampling_tools,
+                roots: can.roots,
+                progress: call.progress,
+            },
+            cancel: call.cancel.clone(),
+            events: Relay::new(plugin, call, &self.shared.changes, &self.shared.lists),
+            traceparent: call.trace.traceparent.clone(),
+            tracestate: call.trace.tracestate.clone(),
+        }
+    }
+
+    /// One plugin's resources; none when it fails, which the log tells.
+    async fn resources_of(&self, plugin: &Arc<Plugin>, call: &CallInfo) -> Arc<Vec<ResourceInfo>> {
+        let (name, caller) = (&plugin.config.name, &call.client.caller);
+        if let Some(kept) = self.shared.lists.get(name, caller) {
+            return kept;
+        }
+        let finished = plugin.program.call(sandbox::ListResources(), self.context(plugin, call)).await;
+        let listed = outcome(plugin, finished).and_then(|(list, _, _)| {
+            let made: Result<Vec<_>, _> = list.into_iter().map(convert::resource).collect();
+            made.map_err(|broken| breach(plugin, &broken))
+        });
+        match listed {
+            Ok(list) => {
+                let list = Arc::new(list);
+                self.shared.lists.put(name, caller, list.clone());
+                list
+            }
+            Err(failure) => {
+                tracing::warn!("its resources are left out of the list: {failure}");
+                Arc::default()
+            }
+        }
+    }
+
+    /// Whose a URI is: the plugin that lists it, or else the one whose template fits best.
+    async fn resource_owner(&self, uri: &str, call: &CallInfo) -> Result<Arc<Plugin>, CallFailure> {
+        let view = self.view();
+        for plugin in &view.with_resources {
+            if self.resources_of(plugin, call).await.iter().any(|resource| resource.uri == uri) {
+                return Ok(plugin.clone());
+            }
+        }
+        view.template_owner(uri).cloned().ok_or_else(|| CallFailure::NotFound(uri.to_owned()))
+    }
+
+    /// Leaves the audit line of a call, and what the guest printed in the host's log.
+    fn record<T>(
+        &self,
+        plugin: &Arc<Plugin>,
+        method: &'static str,
+        name: &str,
+        call: &CallInfo,
+        finished: &Finished<T>,
+        arguments: &str,
+    ) {
+        let plugin_name = plugin.config.name.as_str();
+        for (stream, printed) in [("stdout", &finished.stdout), ("stderr", &finished.stderr)] {
+            Printed { plugin: plugin_name, stream, text: &printed.text, dropped: printed.dropped }.log();
+        }
+        for denial in &finished.denials {
+            tracing::warn!(plugin = plugin_name, "denied: {denial}");
+        }
+        if let Some(audit) = &self.shared.audit {
+            audit.record(Record {
+                time: SystemTime::now(),
+                plugin: plugin_name.to_owned(),
+                digest: plugin.digest.to_string(),
+                method,
+                name: name.to_owned(),
+                caller: call.client.caller.to_string(),
+                arguments: arguments.len(),
+                outcome: match &finished.result {
+                    Ok(_) => "ok".to_owned(),
+                    Err(error) => error.to_string(),
+                },
+                denials: finished.denials.clone(),
+                usage: finished.usage.clone(),
+            });
+        }
+    }
+}
+
+fn resumption(call: &CallInfo) -> Option<contract::Resumption> {
+    let from: &Resumption = call.resumption.as_deref()?;
+    let answers = from.answers.iter().map(|answer| contract::Answer {
+        key: answer.key.clone(),
+        value: answer.value.to_string(),
+    });
+    Some(contract::Resumption { continuation: from.continuation.clone(), answers: answers.collect() })
+}
+
+fn meta(call: &CallInfo) -> Option<String> {
+    call.meta.as_ref().and_then(|meta| serde_json::to_string(meta).ok())
+}
+
+fn breach(plugin: &Plugin, what: &dyn std::fmt::Display) -> CallFailure {
+    CallFailure::Failed(format!("plugin `{}` broke the contract: {what}", plugin.config.name))
+}
+
+/// Parts a call that ended into its answer and its costs, or says why there is none.
+fn outcome<T>(plugin: &Plugin, finished: Finished<T>) -> Result<(T, Usage, Vec<String>), CallFailure> {
+    let Finished { result, usage, denials, .. } = finished;
+    let error = match result {
+        Ok(answer) => return Ok((answer, usage, denials)),
+        Err(error) => error,
+    };
+    let name = &plugin.config.name;
+    let mut text = format!("plugin `{name}`: {error}");
+    for denial in &denials {
+        text.push_str("; ");
+        text.push_str(denial);
+    }
+    if let (CallError::Plugin(contract::Error::Denied(_)), Some(why)) = (&error, &plugin.holding.unapproved) {
+        text.push_str("; it holds nothing: ");
+        text.push_str(why);
+    }
+    Err(match error {
+        CallError::Limit(_) => CallFailure::Limit(text),
+        CallError::Panicked { .. } | CallError::Trapped(_) => CallFailure::Trap(text),
+        CallError::Cancelled => CallFailure::Cancelled,
+        CallError::Busy(_) => CallFailure::Busy(text),
+        CallError::Unsupported(_) | CallError::Internal(_) => CallFailure::Internal(text),
+        CallError::Plugin(error) => match error {
+            contract::Error::Unknown(what) => CallFailure::NotFound(what),
+            contract::Error::Invalid(why) => CallFailure::InvalidArguments(why),
+            contract::Error::Denied(_) => CallFailure::Denied(text),
+            contract::Error::MissingCapability(which) => CallFailure::MissingCapability(which),
+            // The plugin's own words, as its author wrote them for the model.
+            contract::Error::Failed(words) if denials.is_empty() => CallFailure::Failed(words),
+            contract::Error::Failed(_) => CallFailure::Failed(text),
+            contract::Error::Protocol(error) => CallFailure::Protocol {
+                code: error.code,
+                message: error.message,
+                data: error.data.and_then(|data| json::parse(&data).ok()),
+            },
+        },
+    })
+}

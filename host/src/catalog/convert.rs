@@ -1,0 +1,248 @@
+//! The contract's records, as a plugin gave them, into the catalog's: JSON texts are parsed, and refused
+//! when they are not what the contract calls JSON. Mechanical; decides nothing.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::sandbox::{contract as wit, json};
+
+use super::types::{
+    Annotations, Completions, Content, ElicitForm, ElicitUrl, EmbeddedResource, Icon, IconTheme, JsonObject,
+    KeyedQuestion, MediaContent, Outcome, Pending, Prompt, PromptArgument, PromptMessage, PromptResult, Question,
+    ResourceBody, ResourceContents, ResourceInfo, ResourceTemplate, Role, TaskSupport, TextContent, Tool,
+    ToolAnnotations, ToolResult,
+};
+
+/// What a plugin said that the contract does not allow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("its {what} is {why}")]
+pub(super) struct Broken {
+    what: &'static str,
+    why: String,
+}
+
+type Made<T> = Result<T, Broken>;
+
+fn parse(what: &'static str, text: &str) -> Made<Value> {
+    json::parse(text).map_err(|error| Broken { what, why: error.to_string() })
+}
+
+fn object(what: &'static str, text: &str) -> Made<JsonObject> {
+    match parse(what, text)? {
+        Value::Object(object) => Ok(object),
+        _ => Err(Broken { what, why: "not a JSON object".into() }),
+    }
+}
+
+fn meta(text: Option<String>) -> Made<Option<JsonObject>> {
+    text.map(|text| object("_meta", &text)).transpose()
+}
+
+fn each<T, U>(items: Vec<T>, make: impl FnMut(T) -> Made<U>) -> Made<Vec<U>> {
+    items.into_iter().map(make).collect()
+}
+
+fn role(role: wit::Role) -> Role {
+    match role {
+        wit::Role::User => Role::User,
+        wit::Role::Assistant => Role::Assistant,
+    }
+}
+
+fn annotations(from: Option<wit::Annotations>) -> Made<Option<Annotations>> {
+    from.map(|from| {
+        if from.priority.is_some_and(|priority| !(0.0..=1.0).contains(&priority)) {
+            return Err(Broken { what: "priority", why: "not between 0 and 1".into() });
+        }
+        Ok(Annotations {
+            audience: from.audience.into_iter().map(role).collect(),
+            priority: from.priority,
+            last_modified: from.last_modified,
+        })
+    })
+    .transpose()
+}
+
+fn icons(from: Vec<wit::Icon>) -> Vec<Icon> {
+    let icon = |icon: wit::Icon| Icon {
+        src: icon.src,
+        mime_type: icon.mime_type,
+        sizes: icon.sizes,
+        theme: icon.theme.map(|theme| match theme {
+            wit::IconTheme::Light => IconTheme::Light,
+            wit::IconTheme::Dark => IconTheme::Dark,
+        }),
+    };
+    from.into_iter().map(icon).collect()
+}
+
+fn media(from: wit::MediaContent) -> Made<MediaContent> {
+    Ok(MediaContent {
+        data: from.data,
+        mime_type: from.mime_type,
+        annotations: annotations(from.annotations)?,
+        meta: meta(from.meta)?,
+    })
+}
+
+pub(super) fn contents(from: wit::ResourceContents) -> Made<ResourceContents> {
+    Ok(ResourceContents {
+        uri: from.uri,
+        mime_type: from.mime_type,
+        body: match from.body {
+            wit::ResourceBody::Text(text) => ResourceBody::Text(text),
+            wit::ResourceBody::Blob(data) => ResourceBody::Blob(data),
+        },
+        meta: meta(from.meta)?,
+    })
+}
+
+pub(super) fn resource(from: wit::ResourceInfo) -> Made<ResourceInfo> {
+    Ok(ResourceInfo {
+        uri: from.uri,
+        name: from.name,
+        title: from.title,
+        description: from.description,
+        mime_type: from.mime_type,
+        size: from.size,
+        annotations: annotations(from.annotations)?,
+        icons: icons(from.icons),
+        meta: meta(from.meta)?,
+    })
+}
+
+fn content(from: wit::Content) -> Made<Content> {
+    Ok(match from {
+        wit::Content::Text(from) => Content::Text(TextContent {
+            text: from.text,
+            annotations: annotations(from.annotations)?,
+            meta: meta(from.meta)?,
+        }),
+        wit::Content::Image(from) => Content::Image(media(from)?),
+        wit::Content::Audio(from) => Content::Audio(media(from)?),
+        wit::Content::Embedded(from) => Content::Embedded(EmbeddedResource {
+            contents: contents(from.contents)?,
+            annotations: annotations(from.annotations)?,
+            meta: meta(from.meta)?,
+        }),
+        wit::Content::Link(from) => Content::Link(resource(from)?),
+    })
+}
+
+fn question(from: wit::KeyedQuestion) -> Made<KeyedQuestion> {
+    let question = match from.question {
+        wit::Question::ElicitForm(form) => Question::ElicitForm(ElicitForm {
+            message: form.message,
+            schema: object("form's schema", &form.schema)?,
+        }),
+        wit::Question::ElicitUrl(url) => Question::ElicitUrl(ElicitUrl {
+            message: url.message,
+            url: url.url,
+            elicitation_id: url.elicitation_id,
+        }),
+        wit::Question::Sample(params) => Question::Sample(object("sampling request", &params)?),
+        wit::Question::ListRoots => Question::ListRoots,
+    };
+    Ok(KeyedQuestion { key: from.key, question })
+}
+
+fn pending<T>(from: wit::Pending) -> Made<Outcome<T>> {
+    let questions = each(from.questions, question)?;
+    Ok(Outcome::InputRequired(Pending { questions, continuation: from.continuation }))
+}
+
+pub(super) fn tool(from: wit::Tool) -> Made<Tool> {
+    Ok(Tool {
+        name: from.name,
+        title: from.title,
+        description: from.description,
+        input_schema: Arc::new(object("input schema", &from.input_schema)?),
+        output_schema: match from.output_schema {
+            Some(text) => Some(Arc::new(object("output schema", &text)?)),
+            None => None,
+        },
+        annotations: from.annotations.map(|from| ToolAnnotations {
+            read_only: from.read_only,
+            destructive: from.destructive,
+            idempotent: from.idempotent,
+            open_world: from.open_world,
+        }),
+        icons: icons(from.icons),
+        task_support: match from.task_support {
+            wit::TaskSupport::Forbidden => TaskSupport::Forbidden,
+            wit::TaskSupport::Optional => TaskSupport::Optional,
+            wit::TaskSupport::Required => TaskSupport::Required,
+        },
+        meta: meta(from.meta)?,
+    })
+}
+
+pub(super) fn tool_outcome(from: wit::ToolOutcome) -> Made<Outcome<ToolResult>> {
+    match from {
+        wit::ToolOutcome::InputRequired(from) => pending(from),
+        wit::ToolOutcome::Complete(from) => Ok(Outcome::Complete(ToolResult {
+            content: each(from.content, content)?,
+            structured: from.structured.map(|text| parse("structured result", &text)).transpose()?,
+            is_error: from.is_error,
+            meta: meta(from.meta)?,
+        })),
+    }
+}
+
+pub(super) fn read_outcome(from: wit::ReadOutcome) -> Made<Outcome<Vec<ResourceContents>>> {
+    match from {
+        wit::ReadOutcome::InputRequired(from) => pending(from),
+        wit::ReadOutcome::Complete(from) => Ok(Outcome::Complete(each(from, contents)?)),
+    }
+}
+
+pub(super) fn template(from: wit::ResourceTemplate) -> Made<ResourceTemplate> {
+    Ok(ResourceTemplate {
+        uri_template: from.uri_template,
+        name: from.name,
+        title: from.title,
+        description: from.description,
+        mime_type: from.mime_type,
+        annotations: annotations(from.annotations)?,
+        icons: icons(from.icons),
+        meta: meta(from.meta)?,
+    })
+}
+
+pub(super) fn prompt(from: wit::Prompt) -> Made<Prompt> {
+    let argument = |from: wit::PromptArgument| PromptArgument {
+        name: from.name,
+        title: from.title,
+        description: from.description,
+        required: from.required,
+    };
+    Ok(Prompt {
+        name: from.name,
+        title: from.title,
+        description: from.description,
+        arguments: from.arguments.into_iter().map(argument).collect(),
+        icons: icons(from.icons),
+        meta: meta(from.meta)?,
+    })
+}
+
+pub(super) fn prompt_outcome(from: wit::PromptOutcome) -> Made<Outcome<PromptResult>> {
+    match from {
+        wit::PromptOutcome::InputRequired(from) => pending(from),
+        wit::PromptOutcome::Complete(from) => {
+            let message = |from: wit::PromptMessage| {
+                Ok(PromptMessage { role: role(from.role), content: content(from.content)? })
+            };
+            Ok(Outcome::Complete(PromptResult {
+                description: from.description,
+                messages: each(from.messages, message)?,
+                meta: meta(from.meta)?,
+            }))
+        }
+    }
+}
+
+pub(super) fn completions(from: wit::Completions) -> Completions {
+    Completions { values: from.values, total: from.total, has_more: from.has_more }
+}

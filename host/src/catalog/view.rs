@@ -1,0 +1,228 @@
+//! The merged lists at one moment and who owns each name in them. Made anew at every change of the
+//! plugins; never changed afterwards.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::grants::{DirectoryMode, Grants};
+use crate::plugin::Plugin;
+
+use super::api::Snapshot;
+use super::convert;
+use super::schema::Schema;
+use super::types::{Prompt, ResourceTemplate, Tool, ToolAnnotations};
+
+/// Longest public name: what the strictest model accepts, `^[a-zA-Z0-9_-]{1,64}$`.
+const MAX_NAME: usize = 64;
+
+/// A tool and its owner.
+pub(super) struct ToolEntry {
+    pub(super) plugin: Arc<Plugin>,
+    /// The plugin's own name for it.
+    pub(super) name: String,
+    pub(super) input: Schema,
+    pub(super) output: Option<Schema>,
+}
+
+/// A prompt and its owner.
+pub(super) struct PromptEntry {
+    pub(super) plugin: Arc<Plugin>,
+    /// The plugin's own name for it.
+    pub(super) name: String,
+    /// Names of the arguments that must be given.
+    pub(super) required: Vec<String>,
+}
+
+/// The lists and their owners.
+#[derive(Default)]
+pub(super) struct View {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) tools: HashMap<String, ToolEntry>,
+    pub(super) prompts: HashMap<String, PromptEntry>,
+    /// Templates with their owners.
+    pub(super) templates: Vec<(String, Arc<Plugin>)>,
+    /// Plugins with resources, in the order in which URIs are theirs.
+    pub(super) with_resources: Vec<Arc<Plugin>>,
+    /// All plugins, in the order of ownership.
+    owners: Vec<String>,
+    /// What was left out and why, one line each.
+    pub(super) faults: Vec<String>,
+}
+
+impl View {
+    /// Merges the plugins. A name belongs to the plugin that had it before, or else to the first by name;
+    /// a newcomer that wants the same name does not get it.
+    pub(super) fn merge(before: &Self, plugins: &[Arc<Plugin>]) -> Self {
+        let mut plugins = plugins.to_vec();
+        let rank = |plugin: &Arc<Plugin>| {
+            let name = plugin.config.name.as_str();
+            before.owners.iter().position(|owner| owner == name).unwrap_or(usize::MAX)
+        };
+        plugins.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.config.name.cmp(&b.config.name)));
+
+        let mut view = Self::default();
+        let mut lists = Snapshot::default();
+        for plugin in &plugins {
+            view.owners.push(plugin.config.name.to_string());
+            view.add_tools(plugin, &mut lists.tools);
+            view.add_prompts(plugin, &mut lists.prompts);
+            view.add_templates(plugin, &mut lists.templates);
+            if plugin.definitions.resources {
+                view.with_resources.push(plugin.clone());
+            }
+        }
+        lists.tools.sort_by(|a, b| a.name.cmp(&b.name));
+        lists.prompts.sort_by(|a, b| a.name.cmp(&b.name));
+        lists.templates.sort_by(|a, b| a.uri_template.cmp(&b.uri_template));
+        view.snapshot = Arc::new(lists);
+        view
+    }
+
+    fn add_tools(&mut self, plugin: &Arc<Plugin>, list: &mut Vec<Tool>) {
+        for tool in plugin.definitions.tools.iter().filter(|tool| plugin.config.tools.shows(&tool.name)) {
+            match self.tool(plugin, tool) {
+                Ok((public, entry)) => {
+                    self.tools.insert(public.name.clone(), entry);
+                    list.push(public);
+                }
+                Err(why) => self.fault(plugin, "tool", &tool.name, &why),
+            }
+        }
+    }
+
+    fn tool(
+        &self,
+        plugin: &Arc<Plugin>,
+        tool: &crate::sandbox::contract::Tool,
+    ) -> Result<(Tool, ToolEntry), String> {
+        let mut public = convert::tool(tool.clone()).map_err(|broken| broken.to_string())?;
+        public.name = public_name(&plugin.config.prefix, &tool.name)?;
+        if let Some(owner) = self.tools.get(&public.name) {
+            return Err(taken(&public.name, owner.plugin.config.name.as_str()));
+        }
+        public.annotations = Some(true_annotations(public.annotations.take(), &plugin.holding.grants));
+        let input = Schema::compile(&public.input_schema).map_err(|why| format!("its input schema: {why}"))?;
+        let output = match &public.output_schema {
+            Some(schema) => Some(Schema::compile(schema).map_err(|why| format!("its output schema: {why}"))?),
+            None => None,
+        };
+        Ok((public, ToolEntry { plugin: plugin.clone(), name: tool.name.clone(), input, output }))
+    }
+
+    fn add_prompts(&mut self, plugin: &Arc<Plugin>, list: &mut Vec<Prompt>) {
+        for prompt in &plugin.definitions.prompts {
+            let made = public_name(&plugin.config.prefix, &prompt.name).and_then(|name| {
+                if let Some(owner) = self.prompts.get(&name) {
+                    return Err(taken(&name, owner.plugin.config.name.as_str()));
+                }
+                let public = convert::prompt(prompt.clone()).map_err(|broken| broken.to_string())?;
+                Ok(Prompt { name, ..public })
+            });
+            match made {
+                Ok(public) => {
+                    let required = public.arguments.iter().filter(|a| a.required).map(|a| a.name.clone());
+                    let entry = PromptEntry {
+                        plugin: plugin.clone(),
+                        name: prompt.name.clone(),
+                        required: required.collect(),
+                    };
+                    self.prompts.insert(public.name.clone(), entry);
+                    list.push(public);
+                }
+                Err(why) => self.fault(plugin, "prompt", &prompt.name, &why),
+            }
+        }
+    }
+
+    fn add_templates(&mut self, plugin: &Arc<Plugin>, list: &mut Vec<ResourceTemplate>) {
+        let mut seen: HashSet<String> = self.templates.iter().map(|(template, _)| template.clone()).collect();
+        for template in &plugin.definitions.templates {
+            let text = &template.uri_template;
+            if !seen.insert(text.clone()) {
+                self.fault(plugin, "template", text, "another plugin has it already");
+                continue;
+            }
+            match convert::template(template.clone()) {
+                Ok(public) => {
+                    self.templates.push((text.clone(), plugin.clone()));
+                    list.push(public);
+                }
+                Err(broken) => self.fault(plugin, "template", text, &broken.to_string()),
+            }
+        }
+    }
+
+    fn fault(&mut self, plugin: &Arc<Plugin>, what: &str, name: &str, why: &str) {
+        self.faults.push(format!("plugin `{}`: its {what} {name:?} is left out: {why}", plugin.config.name));
+    }
+
+    /// The plugin with the template that fits a URI best: the longest literal beginning. Whether the
+    /// rest fits is the plugin's to say.
+    pub(super) fn template_owner(&self, uri: &str) -> Option<&Arc<Plugin>> {
+        let literal = |template: &str| template.split('{').next().unwrap_or_default().len();
+        self.templates
+            .iter()
+            .filter(|(template, _)| uri.starts_with(&template[..literal(template)]))
+            .max_by_key(|(template, _)| literal(template))
+            .map(|(_, plugin)| plugin)
+    }
+}
+
+fn public_name(prefix: &str, name: &str) -> Result<String, String> {
+    let public = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}__{name}") };
+    if public.len() <= MAX_NAME {
+        Ok(public)
+    } else {
+        Err(format!("{public:?} has more than {MAX_NAME} characters; set a shorter `prefix` in kennel.toml"))
+    }
+}
+
+fn taken(name: &str, owner: &str) -> String {
+    format!("{name:?} belongs to plugin `{owner}`; set another `prefix` in kennel.toml")
+}
+
+/// What a tool may say of its effects, given what its plugin holds (DESIGN 4.8): without a way out it is
+/// no open world, and what can change something is not read-only whatever it says.
+fn true_annotations(claimed: Option<ToolAnnotations>, grants: &Grants) -> ToolAnnotations {
+    let mut said = claimed.unwrap_or_default();
+    let network = !grants.http.is_empty();
+    let writes = grants.state.is_some()
+        || grants.directories.iter().any(|directory| directory.mode == DirectoryMode::ReadWrite)
+        || grants.http.iter().any(|http| http.methods.iter().any(|m| !matches!(m.as_str(), "GET" | "HEAD")));
+    if !network {
+        said.open_world = Some(false);
+    } else if said.open_world == Some(false) {
+        said.open_world = Some(true);
+    }
+    if writes && said.read_only == Some(true) {
+        said.read_only = Some(false);
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grants::{StateGrant, StateScope};
+
+    #[test]
+    fn a_claim_that_the_grants_contradict_is_overridden() {
+        let claim = ToolAnnotations {
+            read_only: Some(true),
+            open_world: Some(true),
+            ..ToolAnnotations::default()
+        };
+        let none = true_annotations(Some(claim), &Grants::default());
+        assert_eq!((none.read_only, none.open_world), (Some(true), Some(false)));
+        let state = Some(StateGrant { quota: 1, scope: StateScope::Plugin });
+        let stateful = true_annotations(Some(claim), &Grants { state, ..Grants::default() });
+        assert_eq!(stateful.read_only, Some(false));
+    }
+
+    #[test]
+    fn long_names_are_refused_with_the_way_out() {
+        assert_eq!(public_name("", "a").as_deref(), Ok("a"));
+        assert_eq!(public_name("p", "a").as_deref(), Ok("p__a"));
+        assert!(public_name("p", &"a".repeat(62)).is_err_and(|why| why.contains("prefix")));
+    }
+}

@@ -1,0 +1,209 @@
+//! JSON Schema 2020-12 of arguments, results, prompt arguments and forms, from `schemars`.
+//! Sub-schemas are written in place, because clients that translate schemas for a model often lose
+//! references; a recursive type keeps its `$defs`.
+//! Must not check values: the host does, against what is published here.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Map, Value};
+
+use crate::{Error, Result};
+
+/// The schema of a type, without `$schema` and the root's `title`, which only repeats the type's name.
+pub(crate) fn of<T: JsonSchema>() -> Map<String, Value> {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.inline_subschemas = true;
+    settings.meta_schema = None;
+    let schema: Schema = settings.into_generator().into_root_schema_for::<T>();
+    let mut map = match Value::from(schema) {
+        Value::Object(map) => map,
+        // `true`: anything.
+        _ => Map::new(),
+    };
+    map.remove("title");
+    map
+}
+
+/// The input schema of a tool whose arguments are `T`.
+///
+/// # Errors
+/// [`Error::Failed`] when `T` is not an object.
+pub fn arguments<T: JsonSchema>(tool: &str) -> Result<String> {
+    let mut schema = of::<T>();
+    // The type's own words describe the type; the tool has a description of its own.
+    schema.remove("description");
+    match schema.get("type").and_then(Value::as_str) {
+        Some("object") => {}
+        None if !schema.contains_key("type") => {
+            schema.shift_insert(0, "type".into(), "object".into());
+        }
+        _ => {
+            return Err(Error::failed(format!(
+                "the arguments of the tool `{tool}` are not an object: make them a struct with named fields"
+            )));
+        }
+    }
+    Ok(Value::Object(schema).to_string())
+}
+
+/// The input schema of a tool without arguments.
+#[must_use]
+pub fn no_arguments() -> String {
+    r#"{"type":"object","additionalProperties":false}"#.into()
+}
+
+/// The output schema of a tool whose structured result is `T`.
+///
+/// # Errors
+/// [`Error::Failed`] when `T` is not an object, as older clients require.
+pub fn output<T: JsonSchema>(tool: &str) -> Result<String> {
+    let mut schema = of::<T>();
+    match schema.get("type").and_then(Value::as_str) {
+        Some("object") => {}
+        None if !schema.contains_key("type") => {
+            schema.shift_insert(0, "type".into(), "object".into());
+        }
+        _ => {
+            return Err(Error::failed(format!(
+                "the structured result of the tool `{tool}` is not an object: put it into a struct with a named field"
+            )));
+        }
+    }
+    Ok(Value::Object(schema).to_string())
+}
+
+/// The flat schema of a form's answer, with only what the protocol's `requestedSchema` allows.
+///
+/// # Errors
+/// [`Error::Failed`] when a field is neither a string, a number, a boolean nor a choice.
+pub(crate) fn form<T: JsonSchema>() -> Result<String> {
+    let schema = of::<T>();
+    let mut properties = Map::new();
+    for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        properties.insert(name.clone(), form_field(name, property)?);
+    }
+    if properties.is_empty() {
+        return Err(Error::failed("a form needs a struct with at least one named field"));
+    }
+    let mut form = Map::new();
+    form.insert("type".into(), "object".into());
+    form.insert("properties".into(), properties.into());
+    if let Some(required) = schema.get("required") {
+        form.insert("required".into(), required.clone());
+    }
+    Ok(Value::Object(form).to_string())
+}
+
+fn form_field(name: &str, property: &Value) -> Result<Value> {
+    let flat = || {
+        Error::failed(format!(
+            "the form's field `{name}` is not flat: use a string, a number, a boolean or an enum of plain names"
+        ))
+    };
+    let mut field = property.as_object().cloned().ok_or_else(flat)?;
+    // `Option<T>` is a field that need not be filled in; the form itself has no null.
+    if let Some(types) = field.get("type").and_then(Value::as_array) {
+        let plain = types.iter().find(|plain| *plain != "null").cloned().ok_or_else(flat)?;
+        field.insert("type".into(), plain);
+    }
+    if field.get("default").is_some_and(Value::is_null) {
+        field.remove("default");
+    }
+    if let Some(choices) = field.get_mut("enum").and_then(Value::as_array_mut) {
+        choices.retain(|choice| !choice.is_null());
+    }
+    let allowed_format = |format: &Value| matches!(format.as_str(), Some("email" | "uri" | "date" | "date-time"));
+    if field.get("format").is_some_and(|format| !allowed_format(format)) {
+        field.remove("format");
+    }
+    match field.get("type").and_then(Value::as_str) {
+        Some("string" | "number" | "integer" | "boolean") => Ok(Value::Object(field)),
+        _ => Err(flat()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use serde::Deserialize;
+    use serde_json::json;
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    struct Search {
+        /// What to look for.
+        query: String,
+        /// How many.
+        #[serde(default = "ten")]
+        limit: u32,
+        #[schemars(range(min = 0.0, max = 1.0))]
+        threshold: Option<f64>,
+        filter: Filter,
+    }
+
+    fn ten() -> u32 {
+        10
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    struct Filter {
+        kind: Kind,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    enum Kind {
+        Note,
+        Task,
+    }
+
+    fn parsed(text: &str) -> Value {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn arguments_keep_order_words_and_strictness() {
+        let text = arguments::<Search>("search").unwrap();
+        let schema = parsed(&text);
+        assert_eq!(schema["type"], "object");
+        assert_eq!(schema["additionalProperties"], false);
+        assert_eq!(schema["required"], json!(["query", "filter"]));
+        assert_eq!(schema["properties"]["query"], json!({"description": "What to look for.", "type": "string"}));
+        assert_eq!(schema["properties"]["limit"]["default"], 10);
+        assert_eq!(schema["properties"]["filter"]["properties"]["kind"]["enum"], json!(["note", "task"]));
+        assert!(text.find("\"query\"").unwrap() < text.find("\"limit\"").unwrap());
+        assert!(schema.get("title").is_none() && schema.get("$schema").is_none());
+    }
+
+    #[test]
+    fn any_json_is_an_object_and_a_text_is_refused() {
+        assert_eq!(arguments::<Value>("x").unwrap(), r#"{"type":"object"}"#);
+        assert!(arguments::<String>("x").unwrap_err().to_string().contains("tool `x`"));
+        assert!(output::<Vec<String>>("x").is_err());
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    struct Form {
+        /// Your name.
+        name: String,
+        age: Option<u8>,
+        kind: Kind,
+        /// Where to.
+        kind_again: Option<Kind>,
+    }
+
+    #[test]
+    fn forms_are_flat() {
+        let form = parsed(&form::<Form>().unwrap());
+        assert_eq!(form["required"], json!(["name", "kind"]));
+        assert_eq!(form["properties"]["age"]["type"], "integer");
+        assert!(form["properties"]["age"].get("format").is_none());
+        assert_eq!(form["properties"]["kind"]["enum"], json!(["note", "task"]));
+        assert!(super::form::<Search>().unwrap_err().to_string().contains("`filter`"));
+    }
+}
