@@ -205,12 +205,12 @@ impl Client {
     /// The handshake of the session era, at its last version.
     #[track_caller]
     pub fn initialize(&self) -> Value {
-        self.initialize_with("2025-11-25", json!({}))
+        self.initialize_with("2025-11-25", &json!({}))
     }
 
     /// The handshake of the session era.
     #[track_caller]
-    pub fn initialize_with(&self, version: &str, capabilities: Value) -> Value {
+    pub fn initialize_with(&self, version: &str, capabilities: &Value) -> Value {
         let result = self
             .request(
                 "initialize",
@@ -274,7 +274,9 @@ impl Client {
     pub fn exit(&self, limit: Duration) -> Option<ExitStatus> {
         let start = Instant::now();
         loop {
-            if let Some(status) = self.child.lock().expect("not poisoned").try_wait().expect("a child can be waited for") {
+            if let Some(status) =
+                self.child.lock().expect("not poisoned").try_wait().expect("a child can be waited for")
+            {
                 return Some(status);
             }
             if start.elapsed() > limit {
@@ -329,7 +331,8 @@ fn receive(shared: &Shared, line: &[u8]) {
         .unwrap_or_else(|_| json!({ "unparsable": String::from_utf8_lossy(line) }));
     let mut inbox = shared.inbox();
     if message.get("method").is_some() {
-        if message.get("id").is_some() { &mut inbox.requests } else { &mut inbox.notifications }.push(message);
+        if message.get("id").is_some() { &mut inbox.requests } else { &mut inbox.notifications }
+            .push(message);
     } else {
         let id = message.get("id").and_then(Value::as_u64);
         let reply = match (message.get("result"), message.get("error")) {

@@ -25,7 +25,10 @@ pub struct Home {
 impl Home {
     /// An empty home; `name` shows in its path so that a leftover tells where it came from.
     pub fn new(name: &str) -> Self {
-        let dir = tempfile::Builder::new().prefix(&format!("kennel-{name}-")).tempdir().expect("a temporary folder");
+        let dir = tempfile::Builder::new()
+            .prefix(&format!("kennel-{name}-"))
+            .tempdir()
+            .expect("a temporary folder");
         for sub in ["home/plugins", "user"] {
             std::fs::create_dir_all(dir.path().join(sub)).expect("a folder in the temporary folder");
         }
@@ -239,7 +242,8 @@ pub(crate) fn run(mut command: Command, input: &[u8]) -> Run {
         std::thread::sleep(Duration::from_millis(5));
     };
     let text = |handle: std::thread::JoinHandle<std::io::Result<Vec<u8>>>| {
-        String::from_utf8_lossy(&handle.join().expect("the reader ends").expect("the pipe can be read")).into_owned()
+        String::from_utf8_lossy(&handle.join().expect("the reader ends").expect("the pipe can be read"))
+            .into_owned()
     };
     let (stdout, stderr) = (text(out), text(err));
     writer.join().expect("the writer ends");
@@ -250,6 +254,7 @@ pub(crate) fn run(mut command: Command, input: &[u8]) -> Run {
 }
 
 fn describe(command: &Command) -> String {
-    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let program =
+        Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
     command.get_args().fold(program, |line, arg| format!("{line} {}", arg.to_string_lossy()))
 }

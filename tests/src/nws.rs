@@ -48,7 +48,8 @@ impl WeatherService {
                 return Ok(());
             }
             let mut words = line.split_whitespace();
-            let (method, target) = (words.next().unwrap_or("").to_owned(), words.next().unwrap_or("").to_owned());
+            let (method, target) =
+                (words.next().unwrap_or("").to_owned(), words.next().unwrap_or("").to_owned());
             let mut agent = false;
             loop {
                 let mut header = String::new();
@@ -82,10 +83,9 @@ impl WeatherService {
 
     fn answer(&self, target: &str) -> (&'static str, Value) {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        if let Some(state) = path
-            .strip_prefix("/alerts/active/area/")
-            .or_else(|| (path == "/alerts/active" || path == "/alerts").then(|| query.strip_prefix("area=")).flatten())
-        {
+        if let Some(state) = path.strip_prefix("/alerts/active/area/").or_else(|| {
+            (path == "/alerts/active" || path == "/alerts").then(|| query.strip_prefix("area=")).flatten()
+        }) {
             return alerts(state);
         }
         if let Some(place) = path.strip_prefix("/points/") {
@@ -98,7 +98,10 @@ impl WeatherService {
             });
             return if covered {
                 let forecast = format!("{}/gridpoints/MTR/85,105/forecast", self.base_url());
-                ("200 OK", json!({ "properties": { "gridId": "MTR", "gridX": 85, "gridY": 105, "forecast": forecast } }))
+                (
+                    "200 OK",
+                    json!({ "properties": { "gridId": "MTR", "gridX": 85, "gridY": 105, "forecast": forecast } }),
+                )
             } else {
                 ("404 Not Found", problem(404, "Data Unavailable For Requested Point"))
             };
