@@ -275,7 +275,7 @@ fn our_plugins_answer_as_the_reference_servers_do() {
             &ours(&home, table.name, &mine, &theirs),
             &root,
         );
-        println!("{}: {same} of {calls} answers equal", table.name);
+        eprintln!("{}: {same} of {calls} answers equal", table.name);
         total += calls;
         equal += same;
         wrong.extend(differences);
@@ -306,7 +306,7 @@ fn a_reference_server_answers_as_itself() {
                 answer.replace(&text(root), "{root}").replace(&parent, "{parent}")
             });
             if std::env::var_os("KENNEL_TESTS_SHOW").is_some() {
-                println!("{tool} {}\n    {}", call["arguments"], answers[0]);
+                eprintln!("{tool} {}\n    {}", call["arguments"], answers[0]);
             }
             assert_eq!(answers[0], answers[1], "{} {call}", table.name);
         }
