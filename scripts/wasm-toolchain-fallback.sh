@@ -41,7 +41,7 @@ VERSION=$(apt-cache policy rustc-web | sed -n 's/^ *Candidate: //p')
 [ -n "$VERSION" ] && [ "$VERSION" != "(none)" ] || fail "apt knows no package rustc-web; run apt-get update, or add the security suite"
 LIBSTD=$(apt-cache depends "libstd-rust-web-dev=$VERSION" | sed -n 's/^ *Depends: \(libstd-rust-web-[0-9.]*\)$/\1/p' | head -n1)
 LLVM=$(apt-cache depends "$LIBSTD=$VERSION" | sed -n 's/^ *Depends: \(libllvm[0-9]*\)$/\1/p' | head -n1)
-(cd "$WORK/debs" && apt-get -qq download \
+(cd "$WORK/debs" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download \
   "rustc-web=$VERSION" "libstd-rust-web-dev=$VERSION" "$LIBSTD=$VERSION" "$LLVM" "rust-web-src=$VERSION")
 for deb in "$WORK"/debs/*.deb; do
   case $deb in
