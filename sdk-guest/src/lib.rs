@@ -45,8 +45,8 @@ mod tool;
 
 pub use completion::{Completions, IntoCompletions, Settled};
 pub use content::{
-    Annotations, Content, EmbeddedResource, Icon, IconTheme, MediaContent, Message, ResourceBody, ResourceContents,
-    ResourceInfo, Role, TextContent,
+    Annotations, Content, EmbeddedResource, Icon, IconTheme, MediaContent, Message, ResourceBody,
+    ResourceContents, ResourceInfo, Role, TextContent,
 };
 pub use context::{Caller, Capabilities, Context, Root};
 pub use error::{Error, Result, ResultExt};
@@ -63,9 +63,9 @@ pub use tool::{IntoToolOutcome, Json, Pretty, RawArgs, ToolResult};
 /// What most plugins use: `use kennel_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Answer, Completions, Content, Context, Error, Icon, Json, ListKind, Message, Outcome, Pretty, PromptResult,
-        Questions, RawArgs, ResourceContents, ResourceInfo, Result, ResultExt, Role, Settled, ToolResult, bail, complete, http,
-        log, plugin, progress, prompt, resource, setting, state, tool,
+        Answer, Completions, Content, Context, Error, Icon, Json, ListKind, Message, Outcome, Pretty,
+        PromptResult, Questions, RawArgs, ResourceContents, ResourceInfo, Result, ResultExt, Role, Settled,
+        ToolResult, bail, complete, http, log, plugin, progress, prompt, resource, setting, state, tool,
     };
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};

@@ -112,7 +112,8 @@ fn form_field(name: &str, property: &Value) -> Result<Value> {
     if let Some(choices) = field.get_mut("enum").and_then(Value::as_array_mut) {
         choices.retain(|choice| !choice.is_null());
     }
-    let allowed_format = |format: &Value| matches!(format.as_str(), Some("email" | "uri" | "date" | "date-time"));
+    let allowed_format =
+        |format: &Value| matches!(format.as_str(), Some("email" | "uri" | "date" | "date-time"));
     if field.get("format").is_some_and(|format| !allowed_format(format)) {
         field.remove("format");
     }
@@ -172,7 +173,10 @@ mod tests {
         assert_eq!(schema["type"], "object");
         assert_eq!(schema["additionalProperties"], false);
         assert_eq!(schema["required"], json!(["query", "filter"]));
-        assert_eq!(schema["properties"]["query"], json!({"description": "What to look for.", "type": "string"}));
+        assert_eq!(
+            schema["properties"]["query"],
+            json!({"description": "What to look for.", "type": "string"})
+        );
         assert_eq!(schema["properties"]["limit"]["default"], 10);
         assert_eq!(schema["properties"]["filter"]["properties"]["kind"]["enum"], json!(["note", "task"]));
         assert!(text.find("\"query\"").unwrap() < text.find("\"limit\"").unwrap());

@@ -142,7 +142,9 @@ fn parts(parts_left: &[Part], rest: &str, values: &Values) -> Option<Values> {
             parts(after, rest, &values)
         }
         Part::Expression { operator, variables } => {
-            positional(*operator, variables, rest, values, operator.first(), &|rest, values| parts(after, rest, values))
+            positional(*operator, variables, rest, values, operator.first(), &|rest, values| {
+                parts(after, rest, values)
+            })
         }
     }
 }

@@ -8,7 +8,9 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, ExprLit, FnArg, Ident, ItemFn, Lit, LitStr, Meta, Pat, Result, Token, Type};
+use syn::{
+    Attribute, Error, Expr, ExprLit, FnArg, Ident, ItemFn, Lit, LitStr, Meta, Pat, Result, Token, Type,
+};
 
 /// Runs an attribute macro; a mistake keeps the function in place, so that it alone is reported.
 pub(crate) fn attribute(
@@ -37,10 +39,16 @@ pub(crate) fn attribute(
 fn plain(function: &ItemFn) -> Result<()> {
     let signature = &function.sig;
     if let Some(token) = &signature.asyncness {
-        return Err(Error::new(token.span(), "write a plain `fn`: a call runs in an instance of its own and may block"));
+        return Err(Error::new(
+            token.span(),
+            "write a plain `fn`: a call runs in an instance of its own and may block",
+        ));
     }
     if !signature.generics.params.is_empty() {
-        return Err(Error::new(signature.generics.span(), "this function cannot be generic: the host calls it by name"));
+        return Err(Error::new(
+            signature.generics.span(),
+            "this function cannot be generic: the host calls it by name",
+        ));
     }
     Ok(())
 }
@@ -121,7 +129,10 @@ impl Options {
     pub(crate) fn switch(&mut self, name: &'static str) -> Option<Expr> {
         self.take(name).map(|(ident, value)| {
             value.unwrap_or_else(|| {
-                Expr::Lit(ExprLit { attrs: Vec::new(), lit: Lit::Bool(syn::LitBool::new(true, ident.span())) })
+                Expr::Lit(ExprLit {
+                    attrs: Vec::new(),
+                    lit: Lit::Bool(syn::LitBool::new(true, ident.span())),
+                })
             })
         })
     }
@@ -146,9 +157,10 @@ impl Options {
     pub(crate) fn no_first(&self, attribute: &str) -> Result<()> {
         match &self.first {
             None => Ok(()),
-            Some(text) => {
-                Err(Error::new(text.span(), format!("write which option this is, such as `#[{attribute}(name = …)]`")))
-            }
+            Some(text) => Err(Error::new(
+                text.span(),
+                format!("write which option this is, such as `#[{attribute}(name = …)]`"),
+            )),
         }
     }
 }
@@ -160,7 +172,9 @@ pub(crate) fn doc(attributes: &[Attribute]) -> Option<String> {
         if let Meta::NameValue(pair) = &attribute.meta
             && let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &pair.value
         {
-            lines.extend(text.value().lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()));
+            lines.extend(
+                text.value().lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()),
+            );
         }
     }
     let text = lines.join("\n").trim().to_owned();
@@ -195,7 +209,9 @@ pub(crate) fn parameters(function: &ItemFn) -> Result<Vec<Parameter>> {
         .inputs
         .iter()
         .map(|input| match input {
-            FnArg::Receiver(this) => Err(Error::new(this.span(), "write a free function: there is no `self` in a call")),
+            FnArg::Receiver(this) => {
+                Err(Error::new(this.span(), "write a free function: there is no `self` in a call"))
+            }
             FnArg::Typed(typed) => Ok(Parameter {
                 name: match &*typed.pat {
                     Pat::Ident(ident) => Some(ident.ident.clone()),
@@ -221,7 +237,10 @@ pub(crate) fn arguments_and_context(function: &ItemFn) -> Result<(Option<Type>, 
             passed.push(parameter.context());
         } else if arguments.is_none() {
             if matches!(parameter.ty, Type::Reference(_)) {
-                return Err(Error::new(parameter.ty.span(), "take the arguments by value: `args: MyArguments`"));
+                return Err(Error::new(
+                    parameter.ty.span(),
+                    "take the arguments by value: `args: MyArguments`",
+                ));
             }
             arguments = Some(parameter.ty);
             passed.push(quote!(arguments));

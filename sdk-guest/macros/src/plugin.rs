@@ -56,14 +56,19 @@ impl Parse for Plugin {
 fn paths(input: ParseStream<'_>) -> Result<Vec<Path>> {
     let content;
     bracketed!(content in input);
-    Ok(Punctuated::<Path, Token![,]>::parse_terminated_with(&content, Path::parse_mod_style)?.into_iter().collect())
+    Ok(Punctuated::<Path, Token![,]>::parse_terminated_with(&content, Path::parse_mod_style)?
+        .into_iter()
+        .collect())
 }
 
 pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
     let plugin: Plugin = syn::parse2(input)?;
     let Plugin { tools, resources, prompts, completions, asks } = &plugin;
     if tools.is_empty() && resources.is_empty() && prompts.is_empty() && completions.is_empty() {
-        return Err(Error::new(Span::call_site(), "name what the plugin offers, as in `plugin! { tools: [hello] }`"));
+        return Err(Error::new(
+            Span::call_site(),
+            "name what the plugin offers, as in `plugin! { tools: [hello] }`",
+        ));
     }
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let manifest = manifest::json(

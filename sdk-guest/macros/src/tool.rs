@@ -48,7 +48,9 @@ pub(crate) fn expand(mut options: Options, function: &ItemFn) -> Result<TokenStr
     let (arguments, passed) = common::arguments_and_context(function)?;
     let input = match (&input_schema, &arguments) {
         (Some(schema), _) => quote!(::std::string::ToString::to_string(&#schema)),
-        (None, Some(ty)) => quote_spanned!(ty.span()=> ::kennel_sdk::__private::schema::arguments::<#ty>(#name)?),
+        (None, Some(ty)) => {
+            quote_spanned!(ty.span()=> ::kennel_sdk::__private::schema::arguments::<#ty>(#name)?)
+        }
         (None, None) => quote!(::kennel_sdk::__private::schema::no_arguments()),
     };
     let returned = common::return_type(function);
@@ -75,18 +77,19 @@ pub(crate) fn expand(mut options: Options, function: &ItemFn) -> Result<TokenStr
         Some(value) => quote!(::core::option::Option::Some(#value)),
         None => quote!(::core::option::Option::None),
     };
-    let annotations = if [&read_only, &destructive, &idempotent, &open_world].iter().all(|hint| hint.is_none()) {
-        quote!(::core::option::Option::None)
-    } else {
-        let (read_only, destructive) = (hint(&read_only), hint(&destructive));
-        let (idempotent, open_world) = (hint(&idempotent), hint(&open_world));
-        quote!(::core::option::Option::Some(::kennel_sdk::__private::tool::ToolAnnotations {
-            read_only: #read_only,
-            destructive: #destructive,
-            idempotent: #idempotent,
-            open_world: #open_world,
-        }))
-    };
+    let annotations =
+        if [&read_only, &destructive, &idempotent, &open_world].iter().all(|hint| hint.is_none()) {
+            quote!(::core::option::Option::None)
+        } else {
+            let (read_only, destructive) = (hint(&read_only), hint(&destructive));
+            let (idempotent, open_world) = (hint(&idempotent), hint(&open_world));
+            quote!(::core::option::Option::Some(::kennel_sdk::__private::tool::ToolAnnotations {
+                read_only: #read_only,
+                destructive: #destructive,
+                idempotent: #idempotent,
+                open_world: #open_world,
+            }))
+        };
     let task = match &task {
         None => quote!(Forbidden),
         Some(text) => match text.value().as_str() {
