@@ -10,9 +10,7 @@ use crate::config::PluginConfig;
 use crate::grants::{Approval, Asked, Digest, Grants, Holding, ManifestError, holding};
 use crate::sandbox::capability::host::Host;
 use crate::sandbox::capability::wasi::Surroundings;
-use crate::sandbox::{
-    Code, CodeError, Interface, PrepareError, Program, Sandbox, Setup, check_kind,
-};
+use crate::sandbox::{Code, CodeError, Interface, PrepareError, Program, Sandbox, Setup, check_kind};
 
 use super::cache::Cache;
 use super::compile::{CompileError, Compiler};
@@ -62,13 +60,17 @@ pub enum LoadError {
     #[error(transparent)]
     Code(#[from] CodeError),
     /// It was built for another version of the contract.
-    #[error("it was built for {found}, this Kennel speaks {CONTRACT}@{CONTRACT_VERSION}; build it with an SDK of that version")]
+    #[error(
+        "it was built for {found}, this Kennel speaks {CONTRACT}@{CONTRACT_VERSION}; build it with an SDK of that version"
+    )]
     Version {
         /// What it names.
         found: String,
     },
     /// It offers nothing of the contract.
-    #[error("it is a component but no plugin: it exports {found} and nothing of {CONTRACT}@{CONTRACT_VERSION}")]
+    #[error(
+        "it is a component but no plugin: it exports {found} and nothing of {CONTRACT}@{CONTRACT_VERSION}"
+    )]
     NoPlugin {
         /// What it exports.
         found: String,
@@ -171,7 +173,7 @@ impl Loader {
         }
         let stored = self.cache.code(&file.digest).and_then(|stored| {
             // Stored by a wasmtime with the same name for its settings and other innards: made again.
-            self.sandbox.load(stored).inspect_err(|error| tracing::warn!("{error}; it is made again")).ok()
+            self.sandbox.load(&stored).inspect_err(|error| tracing::warn!("{error}; it is made again")).ok()
         });
         let code = Arc::new(match stored {
             Some(code) => code,
@@ -198,7 +200,7 @@ impl Loader {
             }
         };
         let stored = stored.ok_or_else(|| LoadError::Store(std::io::ErrorKind::InvalidData.into()))?;
-        Ok(self.sandbox.load(stored)?)
+        Ok(self.sandbox.load(&stored)?)
     }
 
     /// What a component said of itself when it was loaded before.
