@@ -1,0 +1,178 @@
+//! Lists directories: plain, with sizes, as a tree, and what matches a pattern.
+//! Every directory below is checked again by `access`: links may lead out of what was granted.
+//! Must not read contents.
+
+use std::fs;
+
+use serde::Serialize;
+
+use crate::access::Access;
+use crate::collate;
+use crate::failure::Failure;
+use crate::format::{pad_end, pad_start, size};
+use crate::glob;
+use crate::paths::{self, inside, join};
+
+/// An entry of a directory; a link is not what it points to.
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) is_directory: bool,
+}
+
+/// The entries of a directory in the order of their bytes, as Node.js gives them. A name that is not
+/// UTF-8 cannot be asked for and is left out.
+pub(crate) fn entries(path: &str) -> Result<Vec<Entry>, Failure> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(path).map_err(Failure::at("scandir", path))? {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) if error.raw_os_error() == Some(libc::EILSEQ) => continue,
+            Err(error) => return Err(Failure::at("scandir", path)(error)),
+        };
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let is_directory = entry.file_type().map_err(Failure::at("lstat", &join(path, &name)))?.is_dir();
+        all.push(Entry { name, is_directory });
+    }
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(all)
+}
+
+fn tag(entry: &Entry) -> &'static str {
+    if entry.is_directory { "[DIR]" } else { "[FILE]" }
+}
+
+/// One entry a line.
+pub(crate) fn plain(path: &str) -> Result<String, Failure> {
+    let lines = entries(path)?.iter().map(|entry| format!("{} {}", tag(entry), entry.name)).collect::<Vec<_>>();
+    Ok(lines.join("\n"))
+}
+
+/// One entry a line with its size, and a summary.
+pub(crate) fn with_sizes(path: &str, by_size: bool) -> Result<String, Failure> {
+    let mut all = entries(path)?
+        .into_iter()
+        .map(|entry| {
+            // What cannot be looked at, such as a link out of the directory, counts as empty.
+            let bytes = fs::metadata(join(path, &entry.name)).map_or(0, |found| found.len());
+            (entry, bytes)
+        })
+        .collect::<Vec<_>>();
+    if by_size {
+        all.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    } else {
+        all.sort_by(|(one, _), (other, _)| collate::compare(&one.name, &other.name));
+    }
+    let mut lines = Vec::new();
+    let (mut files, mut directories, mut total) = (0_u64, 0_u64, 0_u64);
+    for (entry, bytes) in &all {
+        let column = if entry.is_directory {
+            directories += 1;
+            String::new()
+        } else {
+            files += 1;
+            total = total.saturating_add(*bytes);
+            pad_start(&size(*bytes), 10)
+        };
+        lines.push(format!("{} {} {column}", tag(entry), pad_end(&entry.name, 30)));
+    }
+    lines.push(String::new());
+    lines.push(format!("Total: {files} files, {directories} directories"));
+    lines.push(format!("Combined size: {}", size(total)));
+    Ok(lines.join("\n"))
+}
+
+/// An entry of a tree.
+#[derive(Serialize)]
+struct Node {
+    name: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    children: Option<Vec<Node>>,
+}
+
+/// Everything below a directory, as JSON.
+pub(crate) fn tree(access: &Access, path: &str, exclude: &[String]) -> Result<String, Failure> {
+    let root = access.validate(path)?;
+    let nodes = branch(access, &root, &root, exclude)?;
+    serde_json::to_string_pretty(&nodes).map_err(|error| Failure::refused(error.to_string()))
+}
+
+fn branch(access: &Access, root: &str, path: &str, exclude: &[String]) -> Result<Vec<Node>, Failure> {
+    let directory = access.validate(path)?;
+    let mut nodes = Vec::new();
+    for entry in entries(&directory)? {
+        let below = join(path, &entry.name);
+        let relative = inside(&below, root).unwrap_or(&below);
+        if exclude.iter().any(|pattern| glob::excludes(relative, pattern)) {
+            continue;
+        }
+        let children =
+            if entry.is_directory { Some(branch(access, root, &below, exclude)?) } else { None };
+        let kind = if entry.is_directory { "directory" } else { "file" };
+        nodes.push(Node { name: entry.name, kind, children });
+    }
+    Ok(nodes)
+}
+
+/// The paths of everything below `root` that matches, a directory before what is in it.
+pub(crate) fn search(
+    access: &Access,
+    root: &str,
+    pattern: &str,
+    exclude: &[String],
+) -> Result<Vec<String>, Failure> {
+    let mut found = Vec::new();
+    look_below(access, root, root, pattern, exclude, &mut found)?;
+    Ok(found)
+}
+
+fn look_below(
+    access: &Access,
+    root: &str,
+    path: &str,
+    pattern: &str,
+    exclude: &[String],
+    found: &mut Vec<String>,
+) -> Result<(), Failure> {
+    for entry in entries(path)? {
+        let full = join(path, &entry.name);
+        // What leads out, or is gone by now, is passed over.
+        if access.validate(&full).is_err() {
+            continue;
+        }
+        let relative = inside(&full, root).unwrap_or(&full);
+        if exclude.iter().any(|pattern| glob::matches(relative, pattern)) {
+            continue;
+        }
+        let (descend, name) = (entry.is_directory, full.clone());
+        if glob::matches(relative, pattern) {
+            found.push(full);
+        }
+        if descend {
+            // A directory that cannot be read hides only what is in it.
+            let _ = look_below(access, root, &name, pattern, exclude, found);
+        }
+    }
+    Ok(())
+}
+
+/// Paths that begin with what was typed, for a person who fills one in: entries of the directory typed so
+/// far, with a slash behind directories; without one, the granted directories.
+pub(crate) fn complete(access: &Access, typed: &str) -> Vec<String> {
+    let granted = access.directories().iter().map(|directory| format!("{directory}/"));
+    let mut all: Vec<String> = granted.filter(|directory| directory.starts_with(typed)).collect();
+    if let Some((directory, begun)) = typed.rsplit_once('/')
+        && let Ok(real) = access.validate(if directory.is_empty() { "/" } else { directory })
+    {
+        for entry in entries(&real).unwrap_or_default() {
+            if entry.name.starts_with(begun) {
+                let slash = if entry.is_directory { "/" } else { "" };
+                all.push(format!("{directory}/{}{slash}", entry.name));
+            }
+        }
+    }
+    all.sort_by(|one, other| collate::compare(paths::name(one), paths::name(other)));
+    all.dedup();
+    all
+}
