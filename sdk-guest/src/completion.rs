@@ -1,10 +1,8 @@
 //! Completions: which function proposes values for which argument, and what it may return.
 //! Must not make up proposals: what nobody completes has none.
 
-pub use crate::bindings::completion::exports::kennel::plugin::completion::{
-    CompletionCall, Completions,
-};
 use crate::bindings::completion::exports::kennel::plugin::completion::Reference;
+pub use crate::bindings::completion::exports::kennel::plugin::completion::{CompletionCall, Completions};
 use crate::bindings::tools::kennel::plugin::types as wit;
 use crate::{Error, Result, panic};
 

@@ -123,7 +123,8 @@ impl Context {
     pub fn sampled(&self, key: &str) -> Result<Option<Value>> {
         self.raw_answer(key)
             .map(|text| {
-                serde_json::from_str(text).map_err(|error| Error::invalid(format!("the answer to `{key}`: {error}")))
+                serde_json::from_str(text)
+                    .map_err(|error| Error::invalid(format!("the answer to `{key}`: {error}")))
             })
             .transpose()
     }
@@ -137,7 +138,9 @@ impl Context {
             let content = &result["content"];
             // One block, or a list of them.
             match content {
-                Value::Array(blocks) => Some(blocks.iter().filter_map(|block| block["text"].as_str()).collect()),
+                Value::Array(blocks) => {
+                    Some(blocks.iter().filter_map(|block| block["text"].as_str()).collect())
+                }
                 block => block["text"].as_str().map(ToOwned::to_owned),
             }
         }))

@@ -107,7 +107,9 @@ impl fmt::Display for Error {
 fn is_denial(error: &(dyn StdError + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::PermissionDenied)
+        if error
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|io| io.kind() == std::io::ErrorKind::PermissionDenied)
             || matches!(error.downcast_ref(), Some(crate::state::StateError::Denied))
             || matches!(error.downcast_ref(), Some(crate::http::HttpError::Denied { .. }))
         {
@@ -126,7 +128,7 @@ impl<E: StdError + 'static> From<E> for Error {
         while let Some(cause) = source {
             let cause_text = cause.to_string();
             // Some errors already print their source.
-            if !text.contains(&cause_text) {
+            if !text.ends_with(&cause_text) {
                 text.push_str(": ");
                 text.push_str(&cause_text);
             }
@@ -215,6 +217,9 @@ mod tests {
         assert_eq!(error, Error::failed("cannot open it: no disk"));
         let error = Error::from(Outer(std::io::Error::new(std::io::ErrorKind::PermissionDenied, "no")));
         assert_eq!(error, Error::denied("cannot open it: no"));
-        assert_eq!(Error::from(crate::state::StateError::Denied), Error::denied(crate::state::StateError::Denied));
+        assert_eq!(
+            Error::from(crate::state::StateError::Denied),
+            Error::denied(crate::state::StateError::Denied)
+        );
     }
 }

@@ -117,7 +117,12 @@ impl Questions {
 
     /// A form whose schema the plugin writes itself.
     #[must_use]
-    pub fn form_with_schema(self, key: impl Into<String>, message: impl Into<String>, schema: &Value) -> Self {
+    pub fn form_with_schema(
+        self,
+        key: impl Into<String>,
+        message: impl Into<String>,
+        schema: &Value,
+    ) -> Self {
         let form = wit::ElicitForm { message: message.into(), schema: schema.to_string() };
         self.with(key, Ok(wit::Question::ElicitForm(form)))
     }

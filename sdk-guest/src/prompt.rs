@@ -8,10 +8,10 @@ use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
+use crate::bindings::prompts::exports::kennel::plugin::prompts as wit_prompts;
 pub use crate::bindings::prompts::exports::kennel::plugin::prompts::{
     Prompt as PromptInfo, PromptArgument, PromptCall, PromptOutcome as WitPromptOutcome,
 };
-use crate::bindings::prompts::exports::kennel::plugin::prompts as wit_prompts;
 use crate::bindings::tools::kennel::plugin::types as wit;
 use crate::{Error, Message, Outcome, Result, panic, schema};
 
@@ -299,7 +299,8 @@ mod tests {
     #[test]
     fn arguments_come_from_the_struct() {
         let arguments = arguments_of::<Review>("review").unwrap();
-        let names: Vec<_> = arguments.iter().map(|argument| (argument.name.as_str(), argument.required)).collect();
+        let names: Vec<_> =
+            arguments.iter().map(|argument| (argument.name.as_str(), argument.required)).collect();
         assert_eq!(names, [("code", true), ("strict", false), ("lines", false), ("level", false)]);
         assert_eq!(arguments[0].description.as_deref(), Some("The code."));
         assert!(arguments_of::<String>("review").is_err());
@@ -317,7 +318,10 @@ mod tests {
             Review { code: "x".into(), strict: None, lines: 0, level: None }
         );
         let error = review(&[("code", "x"), ("lines", "many")]).unwrap_err();
-        assert_eq!(error, Error::invalid("the arguments do not fit: \"many\" is not a whole number that fits"));
+        assert_eq!(
+            error,
+            Error::invalid("the arguments do not fit: \"many\" is not a whole number that fits")
+        );
         assert!(review(&[("code", "x"), ("level", "odd")]).unwrap_err().to_string().contains("low"));
     }
 }

@@ -98,7 +98,10 @@ pub fn subscribe(entries: &[Entry], uri: &str) -> Result<(), wit::Error> {
 }
 
 fn parsed<T: FromStr<Err: Display>>(value: &str, name: &str) -> Result<T> {
-    value.parse().map_err(|error| Error::invalid(format!("the variable `{name}` is `{value}`: {error}")))
+    // Such a URI fits the template, yet names nothing.
+    value
+        .parse()
+        .map_err(|error| Error::unknown(format!("there is no such resource: `{name}` is `{value}`: {error}")))
 }
 
 /// The value of a variable that must be there.
@@ -106,7 +109,9 @@ fn parsed<T: FromStr<Err: Display>>(value: &str, name: &str) -> Result<T> {
 pub fn single<T: FromStr<Err: Display>>(values: &Values, name: &str) -> Result<T> {
     match values.get(name) {
         [value] => parsed(value, name),
-        other => Err(Error::invalid(format!("the variable `{name}` has {} values instead of one", other.len()))),
+        other => {
+            Err(Error::invalid(format!("the variable `{name}` has {} values instead of one", other.len())))
+        }
     }
 }
 
@@ -164,7 +169,11 @@ pub trait IntoReadOutcome {
     ///
     /// # Errors
     /// The function's own; [`Error::Unknown`] for none; [`Error::Failed`] when it cannot be written as JSON.
-    fn into_read_outcome(self, uri: &str, mime_type: Option<String>) -> Result<Outcome<Vec<ResourceContents>>>;
+    fn into_read_outcome(
+        self,
+        uri: &str,
+        mime_type: Option<String>,
+    ) -> Result<Outcome<Vec<ResourceContents>>>;
 }
 
 fn one(uri: &str, mime_type: Option<String>, body: ResourceBody) -> Result<Outcome<Vec<ResourceContents>>> {
@@ -172,19 +181,31 @@ fn one(uri: &str, mime_type: Option<String>, body: ResourceBody) -> Result<Outco
 }
 
 impl IntoReadOutcome for String {
-    fn into_read_outcome(self, uri: &str, mime_type: Option<String>) -> Result<Outcome<Vec<ResourceContents>>> {
+    fn into_read_outcome(
+        self,
+        uri: &str,
+        mime_type: Option<String>,
+    ) -> Result<Outcome<Vec<ResourceContents>>> {
         one(uri, mime_type, ResourceBody::Text(self))
     }
 }
 
 impl IntoReadOutcome for &str {
-    fn into_read_outcome(self, uri: &str, mime_type: Option<String>) -> Result<Outcome<Vec<ResourceContents>>> {
+    fn into_read_outcome(
+        self,
+        uri: &str,
+        mime_type: Option<String>,
+    ) -> Result<Outcome<Vec<ResourceContents>>> {
         self.to_owned().into_read_outcome(uri, mime_type)
     }
 }
 
 impl IntoReadOutcome for Vec<u8> {
-    fn into_read_outcome(self, uri: &str, mime_type: Option<String>) -> Result<Outcome<Vec<ResourceContents>>> {
+    fn into_read_outcome(
+        self,
+        uri: &str,
+        mime_type: Option<String>,
+    ) -> Result<Outcome<Vec<ResourceContents>>> {
         one(uri, mime_type, ResourceBody::Blob(self))
     }
 }
@@ -192,27 +213,43 @@ impl IntoReadOutcome for Vec<u8> {
 const JSON_MIME: &str = "application/json";
 
 impl<T: Serialize + JsonSchema> IntoReadOutcome for Json<T> {
-    fn into_read_outcome(self, uri: &str, mime_type: Option<String>) -> Result<Outcome<Vec<ResourceContents>>> {
+    fn into_read_outcome(
+        self,
+        uri: &str,
+        mime_type: Option<String>,
+    ) -> Result<Outcome<Vec<ResourceContents>>> {
         let text = serde_json::to_string(&self.0)?;
         one(uri, mime_type.or_else(|| Some(JSON_MIME.into())), ResourceBody::Text(text))
     }
 }
 
 impl<T: Serialize + JsonSchema> IntoReadOutcome for Pretty<T> {
-    fn into_read_outcome(self, uri: &str, mime_type: Option<String>) -> Result<Outcome<Vec<ResourceContents>>> {
+    fn into_read_outcome(
+        self,
+        uri: &str,
+        mime_type: Option<String>,
+    ) -> Result<Outcome<Vec<ResourceContents>>> {
         let text = serde_json::to_string_pretty(&self.0)?;
         one(uri, mime_type.or_else(|| Some(JSON_MIME.into())), ResourceBody::Text(text))
     }
 }
 
 impl IntoReadOutcome for ResourceContents {
-    fn into_read_outcome(self, uri: &str, mime_type: Option<String>) -> Result<Outcome<Vec<ResourceContents>>> {
+    fn into_read_outcome(
+        self,
+        uri: &str,
+        mime_type: Option<String>,
+    ) -> Result<Outcome<Vec<ResourceContents>>> {
         vec![self].into_read_outcome(uri, mime_type)
     }
 }
 
 impl IntoReadOutcome for Vec<ResourceContents> {
-    fn into_read_outcome(mut self, _uri: &str, mime_type: Option<String>) -> Result<Outcome<Vec<ResourceContents>>> {
+    fn into_read_outcome(
+        mut self,
+        _uri: &str,
+        mime_type: Option<String>,
+    ) -> Result<Outcome<Vec<ResourceContents>>> {
         for contents in &mut self {
             if contents.mime_type.is_none() {
                 contents.mime_type.clone_from(&mime_type);
@@ -223,19 +260,32 @@ impl IntoReadOutcome for Vec<ResourceContents> {
 }
 
 impl<T: IntoReadOutcome> IntoReadOutcome for Option<T> {
-    fn into_read_outcome(self, uri: &str, mime_type: Option<String>) -> Result<Outcome<Vec<ResourceContents>>> {
-        self.ok_or_else(|| Error::unknown(format!("there is no resource `{uri}`")))?.into_read_outcome(uri, mime_type)
+    fn into_read_outcome(
+        self,
+        uri: &str,
+        mime_type: Option<String>,
+    ) -> Result<Outcome<Vec<ResourceContents>>> {
+        self.ok_or_else(|| Error::unknown(format!("there is no resource `{uri}`")))?
+            .into_read_outcome(uri, mime_type)
     }
 }
 
 impl<T: IntoReadOutcome> IntoReadOutcome for Outcome<T> {
-    fn into_read_outcome(self, uri: &str, mime_type: Option<String>) -> Result<Outcome<Vec<ResourceContents>>> {
+    fn into_read_outcome(
+        self,
+        uri: &str,
+        mime_type: Option<String>,
+    ) -> Result<Outcome<Vec<ResourceContents>>> {
         self.and_then(|contents| contents.into_read_outcome(uri, mime_type))
     }
 }
 
 impl<T: IntoReadOutcome, E: Into<Error>> IntoReadOutcome for Result<T, E> {
-    fn into_read_outcome(self, uri: &str, mime_type: Option<String>) -> Result<Outcome<Vec<ResourceContents>>> {
+    fn into_read_outcome(
+        self,
+        uri: &str,
+        mime_type: Option<String>,
+    ) -> Result<Outcome<Vec<ResourceContents>>> {
         self.map_err(Into::into)?.into_read_outcome(uri, mime_type)
     }
 }

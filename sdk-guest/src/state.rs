@@ -174,7 +174,11 @@ pub fn set_bytes(key: &str, value: &[u8]) -> Result<(), StateError> {
 ///
 /// # Errors
 /// A [`StateError`].
-pub fn compare_and_swap_bytes(key: &str, expected: Option<&[u8]>, new: Option<&[u8]>) -> Result<bool, StateError> {
+pub fn compare_and_swap_bytes(
+    key: &str,
+    expected: Option<&[u8]>,
+    new: Option<&[u8]>,
+) -> Result<bool, StateError> {
     Ok(wit::compare_and_swap(key, expected, new)?)
 }
 

@@ -5,10 +5,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::bindings::tools::exports::kennel::plugin::tools as wit_tools;
 pub use crate::bindings::tools::exports::kennel::plugin::tools::{
     TaskSupport, Tool as ToolInfo, ToolAnnotations, ToolCall, ToolOutcome as WitToolOutcome,
 };
-use crate::bindings::tools::exports::kennel::plugin::tools as wit_tools;
 use crate::bindings::tools::kennel::plugin::types as wit;
 use crate::{Content, Error, Outcome, Result, panic, schema};
 
@@ -52,7 +52,10 @@ pub const fn assert_distinct(entries: &[Entry]) {
     while one < entries.len() {
         let mut other = one + 1;
         while other < entries.len() {
-            assert!(!crate::same(entries[one].name, entries[other].name), "two tools of this plugin have the same name");
+            assert!(
+                !crate::same(entries[one].name, entries[other].name),
+                "two tools of this plugin have the same name"
+            );
             other += 1;
         }
         one += 1;

@@ -1,1 +1,68 @@
-fn main() {}
+//! `cargo xtask`: builds the plugins, shows the demo, runs every test, on a machine that has only Rust (and, for
+//! the tests, Node and Python). Everything it sets up lies under `target/`.
+//! It must not install anything system-wide, and no other crate may depend on it.
+
+#![allow(clippy::print_stdout, reason = "a command-line tool prints")]
+
+mod bench;
+mod clients;
+mod demo;
+mod lint;
+mod plugins;
+mod test;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Kennel's own tasks", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build everything and show the main job on one screen.
+    Demo,
+    /// Build everything, install the test clients under target/, and run every check and test.
+    Test {
+        /// Passed on to the test runner, for example a test's name.
+        args: Vec<String>,
+    },
+    /// Build the plugins to target/plugins/NAME.wasm.
+    Plugins,
+    /// Install the clients and reference servers of the tests under target/clients.
+    Clients,
+    /// Check formatting, lints and dependencies.
+    Lint,
+    /// Build for release and run the benchmarks.
+    Bench {
+        /// Passed on to the benchmarks.
+        args: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = Workspace::find().and_then(|workspace| match cli.task {
+        Task::Demo => demo::run(&workspace),
+        Task::Test { args } => test::run(&workspace, &args),
+        Task::Plugins => plugins::build(&workspace).map(drop),
+        Task::Clients => clients::install(&workspace),
+        Task::Lint => lint::run(&workspace),
+        Task::Bench { args } => bench::run(&workspace, &args),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -63,13 +63,27 @@ impl Catalog {
     /// is different. Ends with the library.
     pub async fn follow(self, mut statuses: watch::Receiver<Arc<Vec<Status>>>) {
         loop {
-            let plugins: Vec<_> =
-                statuses.borrow_and_update().iter().filter_map(|status| status.plugin.clone()).collect();
-            self.set_plugins(&plugins);
+            let now = statuses.borrow_and_update().clone();
+            self.show(&now);
             if statuses.changed().await.is_err() {
                 return;
             }
         }
+    }
+
+    /// Offers what serves among these.
+    pub fn show(&self, statuses: &[Status]) {
+        let plugins: Vec<_> = statuses.iter().filter_map(|status| status.plugin.clone()).collect();
+        self.set_plugins(&plugins);
+    }
+
+    /// The public name of a plugin's tool, when it is offered.
+    #[must_use]
+    pub fn tool_of(&self, plugin: &Plugin, tool: &str) -> Option<String> {
+        let view = self.view();
+        let name = view::public_name(&plugin.config.prefix, tool).ok()?;
+        let owned = view.tools.get(&name).is_some_and(|entry| entry.plugin.config.name == plugin.config.name);
+        owned.then_some(name)
     }
 
     /// Puts these plugins in the place of all that were there. Calls that began go on with theirs.

@@ -168,7 +168,7 @@ impl View {
     }
 }
 
-fn public_name(prefix: &str, name: &str) -> Result<String, String> {
+pub(super) fn public_name(prefix: &str, name: &str) -> Result<String, String> {
     let public = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}__{name}") };
     if public.len() <= MAX_NAME {
         Ok(public)

@@ -1,1 +1,141 @@
-//! (see docs/architecture.md)
+//! The verbs, one file each: arguments in, text out. Holds no logic that another room needs.
+
+pub mod approve;
+pub mod call;
+mod candidates;
+pub mod check;
+pub mod client_config;
+pub mod inspect;
+pub mod list;
+mod opened;
+pub mod serve;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Home, Surroundings};
+use crate::plugin::compile_verb;
+
+pub use candidates::{Read, Reading};
+use opened::Opened;
+
+#[cfg(test)]
+mod testing;
+
+/// Runs WebAssembly components as MCP tools, each in a sandbox that holds only what you granted
+///
+/// Put components into ~/.kennel/plugins, grant them what they need in ~/.kennel/kennel.toml, approve them with
+/// `kennel approve`, and point an MCP client at `kennel serve` (`kennel client-config CLIENT` prints the lines).
+#[derive(Debug, Parser)]
+#[command(name = "kennel", version, max_term_width = 100, propagate_version = true)]
+struct Cli {
+    /// The folder of configuration, plugins, state and cache [default: $KENNEL_HOME or ~/.kennel]
+    #[arg(long, global = true, value_name = "DIR")]
+    home: Option<PathBuf>,
+    /// The configuration [default: kennel.toml in the home]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What to log to standard error: error, warn, info, debug, or directives such as `kennel=debug`
+    /// [default: info for `serve`, else warn]
+    #[arg(long, global = true, value_name = "LEVEL", env = "KENNEL_LOG")]
+    log: Option<String>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Serve(serve::Args),
+    List(list::Args),
+    Inspect(inspect::Args),
+    Call(call::Args),
+    Approve(approve::Args),
+    Check(check::Args),
+    ClientConfig(client_config::Args),
+}
+
+/// Why a verb failed before it could do its work; one line for people.
+#[derive(Debug)]
+pub struct Failure(String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Failure {
+    fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Parses the arguments and runs the verb. The exit code is 0 when all went well, 1 when something failed
+/// or a check found a fault, 2 when the arguments make no sense.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Before anything else: the compiling child takes no arguments, no configuration and no log.
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == compile_verb::NAME) {
+        return compile_verb::run();
+    }
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(Failure(text)) => {
+            let mut err = io::stderr().lock();
+            for line in text.lines() {
+                let _ = writeln!(err, "kennel: {line}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    start_log(cli.log.as_deref(), matches!(cli.verb, Verb::Serve(_)))?;
+    let surroundings = Surroundings::of_process();
+    let home = Home::locate(cli.home.as_deref(), cli.config.as_deref(), &surroundings)?;
+    let mut out = io::stdout().lock();
+    let mut err = io::stderr();
+    match cli.verb {
+        Verb::Serve(args) => {
+            // The protocol writes there by itself.
+            drop(out);
+            serve::run(&args, home, surroundings)
+        }
+        Verb::List(args) => list::run(&args, Opened::open(home, surroundings)?, &mut out),
+        Verb::Call(args) => call::run(&args, Opened::open(home, surroundings)?, &mut out, &mut err),
+        Verb::Inspect(args) => inspect::run(&args, home, surroundings, &mut out),
+        Verb::Approve(args) => {
+            let opened = Opened::lazily(home, surroundings);
+            let (home, surroundings) = (opened.home().clone(), opened.surroundings().clone());
+            Ok(approve::run(&args, &home, &surroundings, &mut opened.reader(), &mut out, &mut err)?)
+        }
+        Verb::Check(args) => {
+            let opened = Opened::lazily(home, surroundings);
+            let (home, surroundings) = (opened.home().clone(), opened.surroundings().clone());
+            Ok(check::run(&args, &home, &surroundings, &mut opened.reader(), &mut out)?)
+        }
+        Verb::ClientConfig(args) => {
+            let command = std::env::current_exe()?;
+            Ok(client_config::run(&args, &home, &command, &mut out, &mut err)?)
+        }
+    }
+}
+
+fn start_log(directives: Option<&str>, serving: bool) -> Result<(), Failure> {
+    let default = if serving { "info" } else { "warn" };
+    let filter = EnvFilter::try_new(directives.unwrap_or(default))
+        .map_err(|error| Failure::new(format!("--log {}: {error}", directives.unwrap_or(default))))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    Ok(())
+}

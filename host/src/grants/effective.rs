@@ -86,12 +86,7 @@ pub fn effective(granted: &Grants, asked: Option<&Asked>) -> (Grants, Vec<Withhe
         withhold(format!("HTTP to the URL in {name}"), &why);
     }
     for grant in &granted.http {
-        let mut parts: Vec<HttpGrant> = Vec::new();
-        for part in asks.iter().filter_map(|ask| ask.within(grant)) {
-            if !parts.contains(&part) {
-                parts.push(part);
-            }
-        }
+        let parts = within_all(grant, &asks);
         if parts.is_empty() {
             withhold(grant.to_string(), "the plugin does not ask for it");
         } else if !parts.contains(grant) {
@@ -168,6 +163,23 @@ fn http_asks<'a>(asked: &'a Asked, env: &BTreeMap<String, String>) -> (Vec<HttpA
         }
     }
     (asks, unusable)
+}
+
+/// The parts of `grant` that any ask covers; the grant itself when one covers all of it.
+fn within_all(grant: &HttpGrant, asks: &[HttpAsk<'_>]) -> Vec<HttpGrant> {
+    let mut parts: Vec<HttpGrant> = Vec::new();
+    for part in asks.iter().filter_map(|ask| ask.within(grant)) {
+        match parts.iter_mut().find(|other| other.host == part.host && other.path == part.path) {
+            // Methods stay in the order of the grant, so that equal parts are equal values.
+            Some(other) => {
+                let methods = grant.methods.iter();
+                let both = methods.filter(|m| other.methods.contains(m) || part.methods.contains(m));
+                other.methods = both.cloned().collect();
+            }
+            None => parts.push(part),
+        }
+    }
+    if parts.contains(grant) { vec![grant.clone()] } else { parts }
 }
 
 impl HttpAsk<'_> {

@@ -235,7 +235,7 @@ fn oracle(grant: &HttpGrant, operation: &HttpOperation) -> bool {
     }
     let path = segments(&operation.path);
     let path = path.len() >= prefix.len() && path[..prefix.len()] == prefix[..];
-    let method = grant.methods.iter().any(|m| *m == operation.method);
+    let method = grant.methods.contains(&operation.method);
     host && path && method && grant.scheme == operation.scheme() && grant.port == operation.port()
 }
 

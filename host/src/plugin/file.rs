@@ -65,7 +65,7 @@ impl PluginFile {
 ///
 /// # Errors
 /// When the folder is there and cannot be listed.
-pub(super) fn component_files(folder: &Path) -> io::Result<Vec<String>> {
+pub fn component_files(folder: &Path) -> io::Result<Vec<String>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

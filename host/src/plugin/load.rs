@@ -201,9 +201,14 @@ impl Loader {
         Ok(self.sandbox.load(stored)?)
     }
 
+    /// What a component said of itself when it was loaded before.
+    #[must_use]
+    pub fn known_definitions(&self, digest: &Digest) -> Option<Definitions> {
+        serde_json::from_slice(&self.cache.definitions(digest)?).ok()
+    }
+
     async fn definitions(&self, file: &PluginFile, code: &Arc<Code>) -> Result<Definitions, LoadError> {
-        let stored = self.cache.definitions(&file.digest);
-        if let Some(found) = stored.and_then(|text| serde_json::from_slice(&text).ok()) {
+        if let Some(found) = self.known_definitions(&file.digest) {
             return Ok(found);
         }
         let program = Program::prepare(

@@ -11,9 +11,14 @@ mod section;
 mod watch;
 
 pub use cache::{Cache, CacheError};
-pub use compile::{CompileError, Compiler, child_main};
+pub use compile::{CompileError, Compiler};
 pub use definitions::{Definitions, DefinitionsError};
-pub use file::{FileError, MAX_COMPONENT, PluginFile};
+pub use file::{FileError, MAX_COMPONENT, PluginFile, component_files};
 pub use library::{Library, LibraryError, Standing, Status};
 pub use load::{LoadError, Loader, Plugin};
-pub use section::manifest;
+pub use section::{describe_component, manifest};
+
+/// The hidden verb by which the binary is its own compiling child.
+pub mod compile_verb {
+    pub use super::compile::{VERB as NAME, child_main as run};
+}

@@ -3,6 +3,7 @@
 use wasmparser::{Parser, Payload};
 
 use crate::grants::{Asked, MANIFEST_SECTION, MAX_MANIFEST, ManifestError};
+use crate::sandbox::{CodeError, Interface, check_kind};
 
 /// What the component asks for, from its custom section [`MANIFEST_SECTION`]; `None` when it has none.
 /// The section may stand in the component itself or in one of its core modules, where compilers put
@@ -28,4 +29,33 @@ pub fn manifest(component: &[u8]) -> Result<Option<Asked>, ManifestError> {
         }
     }
     found.map(Asked::parse).transpose()
+}
+
+/// What a component imports and exports at its outermost level, read without compiling it.
+///
+/// # Errors
+/// When the bytes are no component.
+pub fn describe_component(component: &[u8]) -> Result<Interface, CodeError> {
+    check_kind(component)?;
+    let mut interface = Interface::default();
+    let broken = |error: wasmparser::BinaryReaderError| CodeError::Compile(error.message().to_owned());
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.map_err(broken)? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    interface.imports.push(import.map_err(broken)?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    interface.exports.push(export.map_err(broken)?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(interface)
 }

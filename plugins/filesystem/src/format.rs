@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn dates_and_padding() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_786_000_000);
-        assert_eq!(date(Some(time)), "Thu Aug 06 2026 06:26:40 GMT+0000 (Coordinated Universal Time)");
+        assert_eq!(date(Some(time)), "Thu Aug 06 2026 07:06:40 GMT+0000 (Coordinated Universal Time)");
         assert_eq!(date(None), "Invalid Date");
         assert_eq!((pad_end("🐕", 3).as_str(), pad_start("ab", 3).as_str()), ("🐕 ", " ab"));
     }

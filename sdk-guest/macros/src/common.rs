@@ -8,7 +8,9 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, ExprLit, FnArg, Ident, ItemFn, Lit, LitStr, Meta, Pat, Result, Token, Type};
+use syn::{
+    Attribute, Error, Expr, ExprLit, FnArg, Ident, ItemFn, Lit, LitStr, Meta, Pat, Result, Token, Type,
+};
 
 /// Runs an attribute macro; a mistake keeps the function in place, so that it alone is reported.
 pub(crate) fn attribute(
@@ -23,7 +25,9 @@ pub(crate) fn attribute(
             plain(&function)?;
             let options = Options::parse_list.parse2(options.into())?;
             let made = expand(options, &function)?;
-            Ok(quote!(#function #made))
+            // What a call brings is the function's own: taking it by value is right, and so is a `Result` that
+            // a later version may need.
+            Ok(quote!(#[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps)] #function #made))
         });
     match expanded {
         Ok(tokens) => tokens.into(),
@@ -37,10 +41,16 @@ pub(crate) fn attribute(
 fn plain(function: &ItemFn) -> Result<()> {
     let signature = &function.sig;
     if let Some(token) = &signature.asyncness {
-        return Err(Error::new(token.span(), "write a plain `fn`: a call runs in an instance of its own and may block"));
+        return Err(Error::new(
+            token.span(),
+            "write a plain `fn`: a call runs in an instance of its own and may block",
+        ));
     }
     if !signature.generics.params.is_empty() {
-        return Err(Error::new(signature.generics.span(), "this function cannot be generic: the host calls it by name"));
+        return Err(Error::new(
+            signature.generics.span(),
+            "this function cannot be generic: the host calls it by name",
+        ));
     }
     Ok(())
 }
@@ -121,7 +131,10 @@ impl Options {
     pub(crate) fn switch(&mut self, name: &'static str) -> Option<Expr> {
         self.take(name).map(|(ident, value)| {
             value.unwrap_or_else(|| {
-                Expr::Lit(ExprLit { attrs: Vec::new(), lit: Lit::Bool(syn::LitBool::new(true, ident.span())) })
+                Expr::Lit(ExprLit {
+                    attrs: Vec::new(),
+                    lit: Lit::Bool(syn::LitBool::new(true, ident.span())),
+                })
             })
         })
     }
@@ -146,9 +159,10 @@ impl Options {
     pub(crate) fn no_first(&self, attribute: &str) -> Result<()> {
         match &self.first {
             None => Ok(()),
-            Some(text) => {
-                Err(Error::new(text.span(), format!("write which option this is, such as `#[{attribute}(name = …)]`")))
-            }
+            Some(text) => Err(Error::new(
+                text.span(),
+                format!("write which option this is, such as `#[{attribute}(name = …)]`"),
+            )),
         }
     }
 }
@@ -160,7 +174,11 @@ pub(crate) fn doc(attributes: &[Attribute]) -> Option<String> {
         if let Meta::NameValue(pair) = &attribute.meta
             && let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &pair.value
         {
-            lines.extend(text.value().lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()));
+            lines.extend(
+                text.value()
+                    .split('\n')
+                    .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()),
+            );
         }
     }
     let text = lines.join("\n").trim().to_owned();
@@ -195,7 +213,9 @@ pub(crate) fn parameters(function: &ItemFn) -> Result<Vec<Parameter>> {
         .inputs
         .iter()
         .map(|input| match input {
-            FnArg::Receiver(this) => Err(Error::new(this.span(), "write a free function: there is no `self` in a call")),
+            FnArg::Receiver(this) => {
+                Err(Error::new(this.span(), "write a free function: there is no `self` in a call"))
+            }
             FnArg::Typed(typed) => Ok(Parameter {
                 name: match &*typed.pat {
                     Pat::Ident(ident) => Some(ident.ident.clone()),
@@ -221,7 +241,10 @@ pub(crate) fn arguments_and_context(function: &ItemFn) -> Result<(Option<Type>, 
             passed.push(parameter.context());
         } else if arguments.is_none() {
             if matches!(parameter.ty, Type::Reference(_)) {
-                return Err(Error::new(parameter.ty.span(), "take the arguments by value: `args: MyArguments`"));
+                return Err(Error::new(
+                    parameter.ty.span(),
+                    "take the arguments by value: `args: MyArguments`",
+                ));
             }
             arguments = Some(parameter.ty);
             passed.push(quote!(arguments));
@@ -301,5 +324,37 @@ pub(crate) fn stand_in(function: &ItemFn) -> TokenStream {
         #[doc(hidden)]
         #[allow(non_camel_case_types, missing_docs, unreachable_pub, clippy::empty_structs_with_brackets)]
         #visibility struct #name {}
+    }
+}
+
+/// The message with which an expansion fails; for tests.
+#[cfg(test)]
+pub(crate) fn failure(
+    expand: fn(Options, &ItemFn) -> Result<TokenStream>,
+    options: &str,
+    function: &str,
+) -> String {
+    let run = || {
+        let function: ItemFn = syn::parse_str(function)?;
+        plain(&function)?;
+        expand(Options::parse_list.parse_str(options)?, &function)
+    };
+    match run() {
+        Ok(made) => format!("expanded to {made}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn paragraphs_of_a_doc_comment_are_kept() {
+        let function: ItemFn = syn::parse_str("/// One.\n///\n/// Two\n///   indented.\nfn f() {}").unwrap();
+        assert_eq!(doc(&function.attrs).unwrap(), "One.\n\nTwo\n  indented.");
+        let function: ItemFn = syn::parse_str("#[doc = \"\"] fn f() {}").unwrap();
+        assert_eq!(doc(&function.attrs), None);
     }
 }

@@ -155,7 +155,8 @@ fn object(node: &Node, place: &str, keys: &[Key]) -> Result<Value> {
     for (ident, value) in entries {
         let name = ident.unraw().to_string().replace('_', "-");
         let Some(key) = keys.iter().find(|key| key.name == name) else {
-            let known = keys.iter().map(|key| format!("`{}`", key.name.replace('-', "_"))).collect::<Vec<_>>();
+            let known =
+                keys.iter().map(|key| format!("`{}`", key.name.replace('-', "_"))).collect::<Vec<_>>();
             return Err(Error::new(
                 ident.span(),
                 format!("`{place}` has no key `{ident}`; it has {}", known.join(", ")),
@@ -198,7 +199,9 @@ fn shaped(node: &Node, key: &Key) -> Result<Value> {
             .collect(),
         (Shape::Switch, Node::Switch(switch)) => Ok(switch.value.into()),
         (Shape::Object(keys), node) => object(node, &name, keys),
-        (Shape::Objects(keys), Node::List(list, _)) => list.iter().map(|node| object(node, &name, keys)).collect(),
+        (Shape::Objects(keys), Node::List(list, _)) => {
+            list.iter().map(|node| object(node, &name, keys)).collect()
+        }
         (shape, node) => {
             let wanted = match shape {
                 Shape::Text | Shape::OneOf(_) => "a string",
@@ -279,7 +282,8 @@ mod tests {
 
     #[test]
     fn the_contract_is_the_one_in_wit() {
-        let wit = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/worlds.wit")).unwrap();
+        let wit =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/worlds.wit")).unwrap();
         assert!(wit.contains(&format!("package kennel:plugin@{CONTRACT};")));
     }
 }

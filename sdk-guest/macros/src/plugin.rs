@@ -56,14 +56,19 @@ impl Parse for Plugin {
 fn paths(input: ParseStream<'_>) -> Result<Vec<Path>> {
     let content;
     bracketed!(content in input);
-    Ok(Punctuated::<Path, Token![,]>::parse_terminated_with(&content, Path::parse_mod_style)?.into_iter().collect())
+    Ok(Punctuated::<Path, Token![,]>::parse_terminated_with(&content, Path::parse_mod_style)?
+        .into_iter()
+        .collect())
 }
 
 pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
     let plugin: Plugin = syn::parse2(input)?;
     let Plugin { tools, resources, prompts, completions, asks } = &plugin;
     if tools.is_empty() && resources.is_empty() && prompts.is_empty() && completions.is_empty() {
-        return Err(Error::new(Span::call_site(), "name what the plugin offers, as in `plugin! { tools: [hello] }`"));
+        return Err(Error::new(
+            Span::call_site(),
+            "name what the plugin offers, as in `plugin! { tools: [hello] }`",
+        ));
     }
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let manifest = manifest::json(
@@ -200,4 +205,37 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
             static MANIFEST: [u8; #length] = *#bytes;
         };
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn expanded(input: &str) -> Result<String> {
+        expand(input.parse().unwrap()).map(|tokens| tokens.to_string())
+    }
+
+    #[test]
+    fn only_what_is_named_is_exported() {
+        let text = expanded("tools: [a, m::b]").unwrap();
+        assert!(text.contains("export_tools"));
+        for other in ["export_resources", "export_prompts", "export_completion"] {
+            assert!(!text.contains(other), "{other}");
+        }
+        assert!(text.contains("kennel:manifest"));
+    }
+
+    #[test]
+    fn mistakes_say_what_to_write() {
+        for (input, says) in [
+            ("", "name what the plugin offers"),
+            ("asks: { elicit: true }", "name what the plugin offers"),
+            ("tool: [a]", "a plugin has no `tool`; it has `tools`"),
+            ("tools: [a], tools: [b]", "given twice"),
+        ] {
+            let error = expanded(input).unwrap_err().to_string();
+            assert!(error.contains(says), "{input}: {error}");
+        }
+    }
 }

@@ -13,7 +13,10 @@ use crate::template::{self, Part};
 pub(crate) fn expand(mut options: Options, function: &ItemFn) -> Result<TokenStream> {
     let ident = &function.sig.ident;
     let Some(text) = options.first.take() else {
-        return Err(Error::new(ident.span(), "begin with the URI or template: `#[resource(\"notes:///{id}\")]`"));
+        return Err(Error::new(
+            ident.span(),
+            "begin with the URI or template: `#[resource(\"notes:///{id}\")]`",
+        ));
     };
     let name = options.text("name")?;
     let title = options.expression("title")?;
@@ -32,10 +35,16 @@ pub(crate) fn expand(mut options: Options, function: &ItemFn) -> Result<TokenStr
     }
     let fixed = template::variables(&parts).next().is_none();
     if fixed && list.is_some() {
-        return Err(Error::new(text.span(), "this URI has no variables and is listed as it is; leave `list` out"));
+        return Err(Error::new(
+            text.span(),
+            "this URI has no variables and is listed as it is; leave `list` out",
+        ));
     }
     if !fixed && size.is_some() {
-        return Err(Error::new(text.span(), "`size` belongs to a single resource; give it in the entries of `list`"));
+        return Err(Error::new(
+            text.span(),
+            "`size` belongs to a single resource; give it in the entries of `list`",
+        ));
     }
     let parameters = common::parameters(function)?;
     every_variable_has_a_parameter(&text, &parts, &parameters)?;
@@ -58,7 +67,8 @@ pub(crate) fn expand(mut options: Options, function: &ItemFn) -> Result<TokenStr
     }
     let static_parts = parts.iter().map(|part| static_part(part, &parameters));
 
-    let name = name.map_or_else(|| ident.to_string().trim_start_matches("r#").to_owned(), |name| name.value());
+    let name =
+        name.map_or_else(|| ident.to_string().trim_start_matches("r#").to_owned(), |name| name.value());
     let title = common::optional_text(title);
     let description = match (description, common::doc(&function.attrs)) {
         (Some(expression), _) => common::optional_text(Some(expression)),
@@ -139,23 +149,35 @@ pub(crate) fn expand(mut options: Options, function: &ItemFn) -> Result<TokenStr
 
 fn every_variable_has_a_parameter(text: &LitStr, parts: &[Part], parameters: &[Parameter]) -> Result<()> {
     for variable in template::variables(parts) {
-        let has = parameters.iter().any(|parameter| parameter.name.as_ref().is_some_and(|name| *name == variable.name));
+        let has = parameters
+            .iter()
+            .any(|parameter| parameter.name.as_ref().is_some_and(|name| *name == variable.name));
         if !has {
             return Err(Error::new(
                 text.span(),
-                format!("the variable `{0}` needs a parameter: add `{0}: String` to the function", variable.name),
+                format!(
+                    "the variable `{0}` needs a parameter: add `{0}: String` to the function",
+                    variable.name
+                ),
             ));
         }
     }
     Ok(())
 }
 
-fn matching_variable<'a>(text: &LitStr, parts: &'a [Part], parameter: &Parameter) -> Result<&'a template::Variable> {
+fn matching_variable<'a>(
+    text: &LitStr,
+    parts: &'a [Part],
+    parameter: &Parameter,
+) -> Result<&'a template::Variable> {
     let name = parameter.name.as_ref().map(ToString::to_string).unwrap_or_default();
     template::variables(parts).find(|variable| variable.name == name).ok_or_else(|| {
         Error::new(
             parameter.ty.span(),
-            format!("`{}` has no variable `{name}`; a parameter is a variable of the template or a `Context`", text.value()),
+            format!(
+                "`{}` has no variable `{name}`; a parameter is a variable of the template or a `Context`",
+                text.value()
+            ),
         )
     })
 }
@@ -188,4 +210,27 @@ fn static_part(part: &Part, parameters: &[Parameter]) -> TokenStream {
         operator: ::kennel_sdk::__private::template::Operator::#operator,
         variables: &[#(#variables),*],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expand;
+    use crate::common::failure;
+
+    #[test]
+    fn mistakes_say_what_to_write() {
+        for (options, function, says) in [
+            ("", "fn f() {}", "begin with the URI or template"),
+            ("\"notes/{id}\"", "fn f(id: String) {}", "begins with a scheme"),
+            ("\"n:///{id}\"", "fn f() {}", "add `id: String` to the function"),
+            ("\"n:///{id}\"", "fn f(id: String, other: u8) {}", "has no variable `other`"),
+            ("\"n:///{id\"", "fn f() {}", "without its `}`"),
+            ("\"n:///x\", list = l", "fn f() {}", "leave `list` out"),
+            ("\"n:///{id}\", size = 3", "fn f(id: String) {}", "belongs to a single resource"),
+            ("\"n:///x\", mim = \"m\"", "fn f() {}", "#[resource] has no option `mim`"),
+        ] {
+            let error = failure(expand, options, function);
+            assert!(error.contains(says), "{options} {function}: {error}");
+        }
+    }
 }

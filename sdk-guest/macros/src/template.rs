@@ -72,7 +72,9 @@ fn expression(text: &str) -> Result<Part, String> {
         None => return Err("`{}` names no variable".into()),
         Some(first) if "+#./;?&".contains(first) => (first, &text[1..]),
         Some(first) if "=,!@|".contains(first) => {
-            return Err(format!("the operator `{first}` of `{{{text}}}` is reserved (RFC 6570, section 2.2)"));
+            return Err(format!(
+                "the operator `{first}` of `{{{text}}}` is reserved (RFC 6570, section 2.2)"
+            ));
         }
         Some(_) => (' ', text),
     };
@@ -82,7 +84,9 @@ fn expression(text: &str) -> Result<Part, String> {
 
 fn variable(text: &str, list: &str) -> Result<Variable, String> {
     if text.contains(':') {
-        return Err(format!("`{{{list}}}`: a prefix such as `:3` loses text, so a URI cannot be matched back to it"));
+        return Err(format!(
+            "`{{{list}}}`: a prefix such as `:3` loses text, so a URI cannot be matched back to it"
+        ));
     }
     let (name, explode) = text.strip_suffix('*').map_or((text, false), |name| (name, true));
     let fits = !name.is_empty()

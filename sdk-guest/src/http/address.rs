@@ -17,7 +17,8 @@ impl Address {
     /// Reads a URL.
     pub(crate) fn parse(url: &str) -> Result<Self, HttpError> {
         let wrong = |why: &str| HttpError::Url { url: url.to_owned(), why: why.to_owned() };
-        let iri = IriStr::new(url).map_err(|_| wrong("write an absolute URL, as in https://example.org/path"))?;
+        let iri =
+            IriStr::new(url).map_err(|_| wrong("write an absolute URL, as in https://example.org/path"))?;
         // Percent-encoding is right for paths and queries; a host name would need IDNA.
         if iri.authority_str().is_some_and(|authority| !authority.is_ascii()) {
             return Err(wrong("write the host name in ASCII (`xn--…`)"));
@@ -31,7 +32,9 @@ impl Address {
         }
         match uri.authority_str() {
             None | Some("") => return Err("it has no host"),
-            Some(authority) if authority.contains('@') => return Err("put credentials into a header, not into the URL"),
+            Some(authority) if authority.contains('@') => {
+                return Err("put credentials into a header, not into the URL");
+            }
             Some(_) => {}
         }
         Ok(Self { uri })
@@ -40,9 +43,11 @@ impl Address {
     /// Where a redirect with this `Location` goes.
     pub(crate) fn redirected(&self, location: &str) -> Result<Self, HttpError> {
         let wrong = |why: &str| HttpError::Url { url: location.to_owned(), why: why.to_owned() };
-        let reference = IriReferenceStr::new(location).map_err(|_| wrong("the server redirects to what is no URL"))?;
+        let reference =
+            IriReferenceStr::new(location).map_err(|_| wrong("the server redirects to what is no URL"))?;
         let reference: String = reference.encode_to_uri().to_dedicated_string().into();
-        let reference = UriReferenceStr::new(&reference).map_err(|_| wrong("the server redirects to what is no URL"))?;
+        let reference =
+            UriReferenceStr::new(&reference).map_err(|_| wrong("the server redirects to what is no URL"))?;
         let target: UriString = reference.resolve_against(self.uri.to_absolute()).to_dedicated_string();
         Self::checked(target).map_err(|why| wrong(&format!("the server redirects there, but {why}")))
     }
@@ -52,7 +57,8 @@ impl Address {
         if pairs.is_empty() {
             return Ok(self);
         }
-        let mut serializer = form_urlencoded::Serializer::new(self.uri.query_str().unwrap_or_default().to_owned());
+        let mut serializer =
+            form_urlencoded::Serializer::new(self.uri.query_str().unwrap_or_default().to_owned());
         serializer.extend_pairs(pairs);
         let base = self.uri.as_str();
         let base = &base[..base.find(['?', '#']).unwrap_or(base.len())];

@@ -116,7 +116,9 @@ impl fmt::Display for HttpError {
             Self::Denied { host } => write!(formatter, "a request to {host} is not granted to this plugin"),
             Self::Timeout { host } => write!(formatter, "{host} took too long to answer"),
             Self::Transport { host, why } => write!(formatter, "the request to {host} failed: {why}"),
-            Self::TooLarge { host, limit } => write!(formatter, "the answer of {host} is larger than {limit} bytes"),
+            Self::TooLarge { host, limit } => {
+                write!(formatter, "the answer of {host} is larger than {limit} bytes")
+            }
             Self::Redirects { host, limit } => write!(formatter, "{host} redirects more than {limit} times"),
             Self::Status { host, status } => write!(formatter, "{host} answered with status {status}"),
             Self::Body { host, why } => write!(formatter, "the answer of {host} is not as expected: {why}"),
@@ -216,9 +218,10 @@ impl Request {
 
     /// Sends this as JSON.
     pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
-        self.body = serde_json::to_vec(value)
-            .map(Body::Bytes)
-            .map_err(|error| HttpError::Url { url: self.url.clone(), why: format!("the body is no JSON: {error}") });
+        self.body = serde_json::to_vec(value).map(Body::Bytes).map_err(|error| HttpError::Url {
+            url: self.url.clone(),
+            why: format!("the body is no JSON: {error}"),
+        });
         self.default_content_type("application/json")
     }
 
@@ -385,7 +388,8 @@ impl Response {
     /// Those of [`Response::bytes`].
     pub fn text(self) -> Result<String, HttpError> {
         let bytes = self.bytes()?;
-        Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        Ok(String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
     /// The body read as JSON.
@@ -463,7 +467,9 @@ mod tests {
 
     #[test]
     fn redirects_change_the_method_as_the_standard_says() {
-        let to = |status, method: &str, replayable| redirect(status, Some("/x"), method, replayable).map(|(_, method)| method);
+        let to = |status, method: &str, replayable| {
+            redirect(status, Some("/x"), method, replayable).map(|(_, method)| method)
+        };
         assert_eq!(to(302, "GET", true).as_deref(), Some("GET"));
         assert_eq!(to(301, "POST", true).as_deref(), Some("GET"));
         assert_eq!(to(303, "PUT", false).as_deref(), Some("GET"));

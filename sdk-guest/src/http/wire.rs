@@ -92,7 +92,12 @@ pub(crate) fn send(
     Ok(Answer { status, headers, body })
 }
 
-fn send_body(outgoing: OutgoingBody, body: Body, deadline: Option<Instant>, host: &str) -> Result<(), HttpError> {
+fn send_body(
+    outgoing: OutgoingBody,
+    body: Body,
+    deadline: Option<Instant>,
+    host: &str,
+) -> Result<(), HttpError> {
     let mut reader: Box<dyn Read> = match body {
         Body::Empty => return OutgoingBody::finish(outgoing, None).map_err(|code| failed(&code, host)),
         Body::Bytes(bytes) => Box::new(io::Cursor::new(bytes)),

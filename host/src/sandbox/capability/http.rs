@@ -170,7 +170,7 @@ enum Refusal {
         "an HTTP request of `{plugin}` was refused: its path and query are longer than {MAX_TARGET} bytes"
     )]
     Target { plugin: String },
-    #[error("an HTTP request of `{plugin}` was refused: {0} is not http or https", .scheme)]
+    #[error("an HTTP request of `{plugin}` was refused: {scheme} is not http or https")]
     Scheme { plugin: String, scheme: String },
     #[error(
         "{operation} was not granted to `{plugin}`: {why}; grant it in kennel.toml under [[plugins.{plugin}.http]]"

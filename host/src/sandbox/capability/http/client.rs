@@ -29,7 +29,9 @@ use crate::sandbox::Counters;
 const CONNECT: Duration = Duration::from_secs(10);
 /// Longest silence within a response.
 const SILENCE: Duration = Duration::from_secs(30);
-/// Bytes of a response's head, and of what is read ahead.
+/// Bytes of the fields of a response's head, names, values and separators.
+const MAX_HEAD: usize = 64 << 10;
+/// Bytes read ahead. hyper lets a head grow to about twice this, hence the count of our own.
 const READ_AHEAD: usize = 64 << 10;
 /// Fields of a response's head.
 const MAX_FIELDS: usize = 128;
@@ -215,6 +217,11 @@ async fn exchange(
         // Nothing asked for it.
         return Err(Error::HttpUpgradeFailed);
     }
+    let head: usize =
+        response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if head > MAX_HEAD {
+        return Err(head_error());
+    }
     let (parts, body) = response.into_parts();
     if body.size_hint().lower() > bounds.response_body {
         return Err(Error::HttpResponseBodySize(Some(body.size_hint().lower())));
@@ -247,13 +254,17 @@ fn tls_error(error: &io::Error) -> Error {
     }
 }
 
+fn head_error() -> Error {
+    Error::HttpResponseHeaderSectionSize(u32::try_from(MAX_HEAD).ok())
+}
+
 /// hyper's error in the terms of `wasi:http`; the cause, when it is one of those already.
 pub(super) fn response_error(error: &hyper::Error) -> Error {
     if let Some(Error::HttpRequestBodySize(bound)) = error.source().and_then(|e| e.downcast_ref::<Error>()) {
         return Error::HttpRequestBodySize(*bound);
     }
     if error.is_parse_too_large() {
-        Error::HttpResponseHeaderSectionSize(u32::try_from(READ_AHEAD).ok())
+        head_error()
     } else if error.is_incomplete_message() || error.is_body_write_aborted() {
         Error::HttpResponseIncomplete
     } else if error.is_closed() || error.is_canceled() {

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# A Rust compiler for wasm32-wasip2 where `rustup target add wasm32-wasip2` cannot be had: the rustc and the
+# prebuilt wasm std of a newer Debian suite, unpacked (not installed) into a folder. Needs no root, changes
+# nothing outside that folder.
+#
+# usage: wasm-toolchain.sh PREFIX     prints the path of the compiler, to be used as RUSTC=
+# environment: WASM_DEBIAN_SUITE      the suite to take it from (default: forky)
+set -euo pipefail
+
+fail() { echo "wasm-toolchain.sh: $1" >&2; exit 1; }
+
+PREFIX=$(realpath -m "${1:?usage: $0 PREFIX}")
+SUITE=${WASM_DEBIAN_SUITE:-forky}
+RUSTC=$PREFIX/usr/bin/rustc
+for tool in apt-get dpkg-deb rustc; do
+  command -v "$tool" >/dev/null || fail "$tool is not installed; this way needs Debian and Rust (KENNEL_WASM_TOOLCHAIN=rustup uses rustup instead)"
+done
+
+# One at a time: two set-ups at once would unpack over each other.
+mkdir -p "$(dirname "$PREFIX")"
+if command -v flock >/dev/null; then exec 9>"$PREFIX.lock"; flock 9; fi
+
+# The linkers come from the toolchain in use, which may have changed since the unpacking.
+link_linkers() {
+  local host bin name
+  host=$("$RUSTC" -vV | sed -n 's/^host: //p')
+  bin=$(env -u RUSTC rustc --print sysroot)/lib/rustlib/$host/bin
+  [ -x "$bin/wasm-component-ld" ] || fail "$bin has no wasm-component-ld; install Rust with rustup"
+  mkdir -p "$PREFIX/usr/lib/rustlib/$host/bin"
+  for name in rust-lld wasm-component-ld gcc-ld; do ln -sfn "$bin/$name" "$PREFIX/usr/lib/rustlib/$host/bin/$name"; done
+}
+
+if [ -e "$PREFIX/.ok" ]; then link_linkers; echo "$RUSTC"; exit 0; fi
+
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+mkdir -p "$WORK"/{lists,archives}/partial "$WORK/parts"
+
+# The Debian mirror that this machine already uses, at another suite, with lists and caches of our own.
+. /etc/os-release
+MIRROR=$(apt-get update --print-uris | sed -n "s|^'\\(.*\\)/dists/${VERSION_CODENAME:-none}/InRelease'.*|\\1|p" | head -n1)
+[ -n "$MIRROR" ] || fail "apt has no source for Debian ${VERSION_CODENAME:-(unknown)} configured"
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $MIRROR $SUITE main" > "$WORK/sources.list"
+: > "$WORK/status"
+cat > "$WORK/apt.conf" <<CONF
+Dir::Etc::sourcelist "$WORK/sources.list";
+Dir::Etc::sourceparts "$WORK/parts";
+Dir::State::lists "$WORK/lists";
+Dir::State::status "$WORK/status";
+Dir::State::extended_states "$WORK/extended_states";
+Dir::Cache::archives "$WORK/archives";
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+Dir::Log "$WORK";
+APT::Sandbox::User "$(id -un)";
+APT::Get::List-Cleanup "0";
+Acquire::Languages "none";
+Acquire::Retries "3";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Debug::NoLocking "1";
+CONF
+export APT_CONFIG=$WORK/apt.conf
+apt-get -qq update
+# libstd-rust-dev pulls the compiler's own libraries (driver, LLVM, libc); rustc itself is fetched alone,
+# because it would pull a whole C compiler.
+apt-get -qq -y --no-install-recommends -d install libstd-rust-dev libstd-rust-dev-wasm32
+(cd "$WORK/archives" && apt-get -qq download rustc)
+unset APT_CONFIG
+
+rm -rf "$PREFIX"
+mkdir -p "$PREFIX"
+for deb in "$WORK"/archives/*.deb; do dpkg-deb -x "$deb" "$PREFIX"; done
+rm -rf "$PREFIX"/usr/share "$PREFIX"/etc "$PREFIX"/var
+
+# Run the compiler with the libc it was built for. The wrapper finds its folder by itself, so the tree may move.
+LIBDIR=usr/lib/$(uname -m)-linux-gnu
+LOADER=$(basename "$(ls "$PREFIX/$LIBDIR"/ld-linux-*)")
+mkdir -p "$PREFIX/usr/libexec"
+for name in rustc rustdoc; do
+  mv "$PREFIX/usr/bin/$name" "$PREFIX/usr/libexec/$name"
+  cat > "$PREFIX/usr/bin/$name" <<WRAPPER
+#!/bin/sh
+root=\$(cd "\$(dirname "\$0")/../.." && pwd)
+exec "\$root/$LIBDIR/$LOADER" --library-path "\$root/$LIBDIR" "\$root/usr/libexec/$name" "\$@"
+WRAPPER
+  chmod +x "$PREFIX/usr/bin/$name"
+done
+link_linkers
+
+# Proof that compiler, std and linker fit together.
+echo 'fn main() { println!("{}", std::env::args().count()) }' | "$RUSTC" -O --target wasm32-wasip2 -o "$WORK/smoke.wasm" -
+"$RUSTC" -V >&2
+touch "$PREFIX/.ok"
+echo "$RUSTC"

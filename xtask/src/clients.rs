@@ -1,0 +1,137 @@
+//! Installs what the tests talk to Kennel with: MCP clients and reference servers from npm and PyPI, at the
+//! versions pinned in `tests/clients/`, into `target/clients/`.
+//! It must not touch anything outside that folder, and does nothing when it is already there.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::workspace::{Workspace, output, run, say, works};
+
+/// Installs what is missing or out of date.
+pub(crate) fn install(workspace: &Workspace) -> Result<()> {
+    let sources = workspace.path("tests/clients");
+    let folder = workspace.target("clients");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    node(&sources, &folder.join("node"))?;
+    python(&sources, &folder.join("python"))
+}
+
+/// The npm packages, a Node new enough for all of them included.
+fn node(sources: &Path, folder: &Path) -> Result<()> {
+    let inputs = ["package.json", "package-lock.json"].map(|name| sources.join(name));
+    if stamped(folder, &inputs)? {
+        return Ok(());
+    }
+    let mut node = Command::new("node");
+    node.arg("--version");
+    let version = output(node).context("the tests need Node 18 or later with npm")?;
+    let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if major.is_none_or(|major| major < 18) {
+        bail!("the tests need Node 18 or later; this is {version}");
+    }
+    say("installing the npm clients into target/clients/node");
+    fresh(folder)?;
+    for input in &inputs {
+        copy_into(input, folder)?;
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+        .current_dir(folder)
+        // The Inspector comes built; its installer has nothing to do.
+        .env("INSPECTOR_SKIP_CLIENT_INSTALL", "1");
+    run(npm).context("cannot install the npm clients")?;
+    let bin = folder.join("node_modules/.bin/node");
+    let mut check = Command::new(&bin);
+    check.arg("--version");
+    if !works(check) {
+        bail!(
+            "npm installed no working Node at {}; does npm's configuration forbid install scripts?",
+            bin.display()
+        );
+    }
+    // Scripts find their packages from where they lie.
+    stamp(folder, &inputs)
+}
+
+/// The PyPI packages, in a virtual environment.
+fn python(sources: &Path, folder: &Path) -> Result<()> {
+    let inputs = ["requirements.txt", "constraints.txt"].map(|name| sources.join(name));
+    if stamped(folder, &inputs)? {
+        return Ok(());
+    }
+    let python = find_python()?;
+    say("installing the PyPI clients into target/clients/python");
+    fresh(folder)?;
+    let mut venv = Command::new(&python);
+    venv.args(["-m", "venv"]).arg(folder);
+    run(venv).with_context(|| {
+        format!("cannot make a virtual environment; {python} needs its venv and ensurepip modules")
+    })?;
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--requirement",
+    ])
+    .arg(&inputs[0])
+    .arg("--constraint")
+    .arg(&inputs[1]);
+    run(pip).context("cannot install the PyPI clients")?;
+    stamp(folder, &inputs)
+}
+
+fn find_python() -> Result<String> {
+    for name in ["python3", "python"] {
+        let mut check = Command::new(name);
+        check.args(["-c", "import sys; sys.exit(sys.version_info < (3, 10))"]);
+        if works(check) {
+            return Ok(name.to_owned());
+        }
+    }
+    bail!("the tests need Python 3.10 or later, as `python3` or `python`")
+}
+
+/// An empty folder in the place of whatever was there.
+fn fresh(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
+}
+
+fn copy_into(file: &Path, folder: &Path) -> Result<()> {
+    let name = file.file_name().context("a file has a name")?;
+    std::fs::copy(file, folder.join(name))
+        .with_context(|| format!("cannot copy {}", file.display()))
+        .map(drop)
+}
+
+fn stamp_path(folder: &Path) -> PathBuf {
+    folder.join(".installed-from")
+}
+
+/// The installed set is named by its input files, and by its own place, because virtual environments cannot move.
+fn stamp_text(folder: &Path, inputs: &[PathBuf]) -> Result<String> {
+    let mut text = format!("{}\n", folder.display());
+    for input in inputs {
+        text +=
+            &std::fs::read_to_string(input).with_context(|| format!("cannot read {}", input.display()))?;
+    }
+    Ok(text)
+}
+
+fn stamped(folder: &Path, inputs: &[PathBuf]) -> Result<bool> {
+    let text = stamp_text(folder, inputs)?;
+    Ok(std::fs::read_to_string(stamp_path(folder)).is_ok_and(|old| old == text))
+}
+
+fn stamp(folder: &Path, inputs: &[PathBuf]) -> Result<()> {
+    std::fs::write(stamp_path(folder), stamp_text(folder, inputs)?)
+        .with_context(|| format!("cannot write into {}", folder.display()))
+}

@@ -1,0 +1,48 @@
+//! Formatting, clippy and the dependency rules of `deny.toml`, for the host's workspace and the plugins'.
+//! A tool that is not installed is named and left out; what is installed must pass.
+//! It must not change any file.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::workspace::{self, Workspace, say, works};
+
+/// Runs every check.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    if has("fmt") {
+        workspace::run(workspace.cargo(&["fmt", "--all", "--check"]))?;
+        let mut guests = workspace.cargo(&["fmt", "--all", "--check", "--manifest-path"]);
+        guests.arg(workspace.path("plugins/Cargo.toml"));
+        workspace::run(guests)?;
+    } else {
+        say("left out: formatting (rustfmt is not installed; `rustup component add rustfmt`)");
+    }
+    if has("clippy") {
+        workspace::run(workspace.cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ]))?;
+    } else {
+        say("left out: lints (clippy is not installed; `rustup component add clippy`)");
+    }
+    if has("deny") {
+        workspace::run(workspace.cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"]))?;
+    } else {
+        say("left out: dependency rules (cargo-deny is not installed; `cargo install cargo-deny`)");
+    }
+    say("lint: everything that is installed passed");
+    Ok(())
+}
+
+/// Whether `cargo TOOL` is there.
+pub(crate) fn has(tool: &str) -> bool {
+    let mut command = Command::new("cargo");
+    command.args([tool, "--version"]);
+    works(command)
+}

@@ -1,0 +1,101 @@
+//! Builds the `plugins/` workspace and puts each component at `target/plugins/NAME.wasm`.
+//! The guests have a compiler and a target folder of their own, so that they never invalidate the host's build.
+//! It must not run or inspect what it built.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use crate::toolchain::{self, TARGET};
+use crate::workspace::{Workspace, output, run, say};
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    crate_types: Vec<String>,
+}
+
+/// Builds all plugins; returns their names, sorted.
+pub(crate) fn build(workspace: &Workspace) -> Result<BTreeSet<String>> {
+    let compiler = toolchain::find(workspace)?;
+    say("building the plugins");
+    let manifest = workspace.path("plugins/Cargo.toml");
+    let built = workspace.path("plugins/target");
+    let command = |args: &[&str]| {
+        let mut command = workspace.cargo(args);
+        command.arg("--manifest-path").arg(&manifest).env("CARGO_TARGET_DIR", &built);
+        // Meant for the host's compiler.
+        for key in [
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+            "CARGO_BUILD_TARGET",
+        ] {
+            command.env_remove(key);
+        }
+        if let Some(rustc) = &compiler {
+            command.env("RUSTC", rustc);
+        }
+        command
+    };
+    let metadata: Metadata =
+        serde_json::from_str(&output(command(&["metadata", "--no-deps", "--format-version=1"]))?)
+            .context("cargo metadata of plugins/")?;
+    run(command(&["build", "--release", "--target", TARGET]))?;
+
+    let folder = workspace.target("plugins");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut names = BTreeSet::new();
+    for package in &metadata.packages {
+        for target in
+            package.targets.iter().filter(|target| target.crate_types.iter().any(|kind| kind == "cdylib"))
+        {
+            let file = format!("{}.wasm", target.name.replace('-', "_"));
+            let from = built.join(TARGET).join("release").join(file);
+            copy_if_changed(&from, &folder.join(format!("{}.wasm", package.name)))?;
+            names.insert(package.name.clone());
+        }
+    }
+    if names.is_empty() {
+        bail!("plugins/ has no crate of type cdylib");
+    }
+    remove_others(&folder, &names)?;
+    Ok(names)
+}
+
+/// Keeps the file (and its time) when the bytes are the same. Replaces it atomically.
+fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
+    let bytes = std::fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+    if std::fs::read(to).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    let aside = to.with_extension("part");
+    std::fs::write(&aside, bytes).with_context(|| format!("cannot write {}", aside.display()))?;
+    std::fs::rename(&aside, to).with_context(|| format!("cannot write {}", to.display()))
+}
+
+/// Removes components of plugins that are no more.
+fn remove_others(folder: &Path, names: &BTreeSet<String>) -> Result<()> {
+    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let path = entry?.path();
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if path.extension().is_some_and(|extension| extension == "wasm") && !names.contains(&stem) {
+            std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}

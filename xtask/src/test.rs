@@ -1,0 +1,28 @@
+//! Everything that must hold: lints, documentation tests, unit tests and end-to-end tests through the binary.
+//! The runner's own closing lines come last on standard output.
+//! It must not skip a test: what a test needs is built or installed here.
+
+use anyhow::Result;
+
+use crate::workspace::{self, Workspace, say};
+use crate::{clients, lint, plugins};
+
+/// Builds and installs what the tests need, then runs all of them.
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
+    clients::install(workspace)?;
+    workspace.build_host()?;
+    plugins::build(workspace)?;
+    lint::run(workspace)?;
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    if lint::has("nextest") {
+        say("running the documentation tests");
+        workspace::run(workspace.cargo(&["test", "--workspace", "--doc", "--quiet"]))?;
+        say("running the tests");
+        workspace::run(workspace.cargo(&[&["nextest", "run", "--workspace"], args.as_slice()].concat()))
+    } else {
+        say("running the tests (with cargo's own runner; cargo-nextest is not installed)");
+        workspace::run(
+            workspace.cargo(&[&["test", "--workspace", "--no-fail-fast"], args.as_slice()].concat()),
+        )
+    }
+}

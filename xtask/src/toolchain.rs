@@ -1,0 +1,96 @@
+//! Finds or sets up a Rust compiler for `wasm32-wasip2`.
+//! The target in the active toolchain comes first; else `KENNEL_WASM_TOOLCHAIN` decides.
+//! It must not install anything outside `target/`, except that `rustup target add` adds to rustup's own folder.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::workspace::{Workspace, output, run, say};
+
+/// The target that plugins are built for.
+pub(crate) const TARGET: &str = "wasm32-wasip2";
+
+/// Which way to take when the active toolchain has no such target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Rustup,
+    Debian,
+    RustupThenDebian,
+}
+
+fn way() -> Result<Way> {
+    match std::env::var("KENNEL_WASM_TOOLCHAIN") {
+        Err(std::env::VarError::NotPresent) => Ok(Way::RustupThenDebian),
+        Ok(text) if text == "rustup" => Ok(Way::Rustup),
+        Ok(text) if text == "debian" => Ok(Way::Debian),
+        Ok(text) => {
+            bail!("KENNEL_WASM_TOOLCHAIN is {text:?}; set it to \"rustup\" or \"debian\", or not at all")
+        }
+        Err(error) => bail!("KENNEL_WASM_TOOLCHAIN: {error}"),
+    }
+}
+
+/// The compiler to use: `None` is the active toolchain's own, `Some` a path for `RUSTC`.
+pub(crate) fn find(workspace: &Workspace) -> Result<Option<PathBuf>> {
+    if active_has_target()? {
+        return Ok(None);
+    }
+    match way()? {
+        Way::Rustup => rustup().context("KENNEL_WASM_TOOLCHAIN=rustup").map(|()| None),
+        Way::Debian => debian(workspace).map(Some),
+        Way::RustupThenDebian => match rustup() {
+            Ok(()) => Ok(None),
+            Err(error) => {
+                say(&format!("{error:#}; trying the Debian way"));
+                debian(workspace).map(Some)
+            }
+        },
+    }
+}
+
+fn active_has_target() -> Result<bool> {
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "target-libdir", "--target", TARGET]);
+    let folder = PathBuf::from(output(rustc).context("no Rust compiler; install Rust first")?);
+    Ok(std::fs::read_dir(folder).is_ok_and(|entries| {
+        entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
+    }))
+}
+
+fn rustup() -> Result<()> {
+    say(&format!("adding the target {TARGET} with rustup"));
+    let mut command = Command::new("rustup");
+    command.args(["target", "add", TARGET]);
+    run(command)
+}
+
+fn debian(workspace: &Workspace) -> Result<PathBuf> {
+    let first = workspace.target("wasm-toolchain");
+    // Once the fallback had to be built, it is used as long as it is there.
+    let second = workspace.target("wasm-toolchain-fallback");
+    if second.join(".ok").exists() && !first.join(".ok").exists() {
+        return script(workspace, "scripts/wasm-toolchain-fallback.sh", &second);
+    }
+    if !first.join(".ok").exists() {
+        say("unpacking a wasm compiler from Debian into target/ (about 200 MB to download, once)");
+    }
+    script(workspace, "scripts/wasm-toolchain.sh", &first).or_else(|error| {
+        say(&format!("{error:#}; building std for wasm from source instead"));
+        script(workspace, "scripts/wasm-toolchain-fallback.sh", &second).context(
+            "no wasm compiler: install the target with `rustup target add wasm32-wasip2`, \
+             or see docs on KENNEL_WASM_TOOLCHAIN in CONTRIBUTING.md",
+        )
+    })
+}
+
+fn script(workspace: &Workspace, script: &str, prefix: &std::path::Path) -> Result<PathBuf> {
+    let mut command = Command::new("bash");
+    command.arg(workspace.path(script)).arg(prefix);
+    let path = PathBuf::from(output(command)?);
+    if !path.exists() {
+        bail!("{script} printed {path:?}, which does not exist");
+    }
+    Ok(path)
+}
