@@ -130,7 +130,8 @@ impl Access {
                 return Err(at(system(libc::ELOOP)));
             }
             // The sandbox does not tell targets that are absolute: they count as outside.
-            let target = fs::read_link(&next).ok().and_then(|target| target.into_os_string().into_string().ok());
+            let target =
+                fs::read_link(&next).ok().and_then(|target| target.into_os_string().into_string().ok());
             let Some(target) = target else { return Err(self.outside("symlink target", &next)) };
             if target.starts_with('/') {
                 let rest = ahead.make_contiguous().join("/");
@@ -243,7 +244,8 @@ mod tests {
         assert_eq!(access.validate("file").unwrap(), join(&base, "in/file"));
         assert_eq!(access.validate(&directory).unwrap(), directory);
         assert_eq!(access.validate("new/one").unwrap(), join(&base, "in/new/one"));
-        for path in [join(&base, "out/secret"), format!("{directory}/../out/secret"), format!("{directory}x")] {
+        for path in [join(&base, "out/secret"), format!("{directory}/../out/secret"), format!("{directory}x")]
+        {
             let real = resolve("/", &path);
             let says = format!("Access denied - path outside allowed directories: {real} not in {directory}");
             assert_eq!(refusal(&access, &path), says);
@@ -283,8 +285,13 @@ mod tests {
             );
             assert_eq!(refusal(&access, &join(&base, name)), says);
         }
-        assert!(refusal(&access, "loop").starts_with("ELOOP: too many symbolic links encountered, realpath '"));
-        assert_eq!(refusal(&access, "dangling"), format!("Parent directory does not exist: {}", join(&base, "in")));
+        assert!(
+            refusal(&access, "loop").starts_with("ELOOP: too many symbolic links encountered, realpath '")
+        );
+        assert_eq!(
+            refusal(&access, "dangling"),
+            format!("Parent directory does not exist: {}", join(&base, "in"))
+        );
     }
 
     #[test]

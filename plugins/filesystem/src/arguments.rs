@@ -19,11 +19,12 @@ pub(crate) struct OnePath {
 pub(crate) struct ReadText {
     pub(crate) path: String,
     /// If provided, returns only the last N lines of the file
-    #[serde(default)]
+    // Skipping it when there is none keeps a default of `null` out of the schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "number")]
     pub(crate) tail: Option<f64>,
     /// If provided, returns only the first N lines of the file
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "number")]
     pub(crate) head: Option<f64>,
 }
@@ -146,3 +147,73 @@ pub(crate) const MEDIA: &str = r#"{
     "required": ["content"],
     "additionalProperties": false
 }"#;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn schema<T: JsonSchema>() -> Value {
+        let mut settings = schemars::generate::SchemaSettings::draft2020_12();
+        settings.inline_subschemas = true;
+        let mut schema = Value::from(settings.into_generator().into_root_schema_for::<T>());
+        let fields = schema.as_object_mut().unwrap();
+        fields.retain(|name, _| name != "$schema" && name != "title");
+        schema
+    }
+
+    /// As the reference publishes them (2026.8.31), without `$schema`.
+    #[test]
+    fn schemas_are_the_references() {
+        let read = json!({
+            "type": "object",
+            "properties": {
+                "path": { "type": "string" },
+                "tail": { "description": "If provided, returns only the last N lines of the file", "type": "number" },
+                "head": { "description": "If provided, returns only the first N lines of the file", "type": "number" }
+            },
+            "required": ["path"]
+        });
+        let edit = json!({
+            "type": "object",
+            "properties": {
+                "path": { "type": "string" },
+                "edits": { "type": "array", "items": {
+                    "type": "object",
+                    "properties": {
+                        "oldText": { "type": "string", "description": "Text to search for - must match exactly" },
+                        "newText": { "type": "string", "description": "Text to replace with" }
+                    },
+                    "required": ["oldText", "newText"]
+                } },
+                "dryRun": {
+                    "default": false,
+                    "description": "Preview changes using git-style diff format",
+                    "type": "boolean"
+                }
+            },
+            "required": ["path", "edits"]
+        });
+        let sizes = json!({
+            "type": "object",
+            "properties": {
+                "path": { "type": "string" },
+                "sortBy": {
+                    "default": "name", "description": "Sort entries by name or size",
+                    "type": "string", "enum": ["name", "size"]
+                }
+            },
+            "required": ["path"]
+        });
+        let text = json!({
+            "type": "object", "properties": { "content": { "type": "string" } },
+            "required": ["content"], "additionalProperties": false
+        });
+        assert_eq!(schema::<ReadText>(), read);
+        assert_eq!(schema::<Edit>(), edit);
+        assert_eq!(schema::<ListWithSizes>(), sizes);
+        assert_eq!(schema::<Text>(), text);
+        assert!(serde_json::from_str::<Value>(MEDIA).is_ok());
+    }
+}

@@ -221,11 +221,8 @@ pub(crate) fn unified(name: &str, old: &str, new: &str) -> String {
             Kind::Added | Kind::Removed => {
                 let open = hunk.get_or_insert_with(|| {
                     let before = if index == 0 { 0 } else { at_old.min(CONTEXT).min(kept(&runs, index)) };
-                    let mut open = Hunk {
-                        old: (at_old - before, 0),
-                        new: (at_new - before, 0),
-                        lines: String::new(),
-                    };
+                    let mut open =
+                        Hunk { old: (at_old - before, 0), new: (at_new - before, 0), lines: String::new() };
                     open.push(' ', old.get(at_old - before..at_old).unwrap_or_default());
                     open
                 });

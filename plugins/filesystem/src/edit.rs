@@ -39,8 +39,9 @@ pub(crate) fn apply(text: &str, edits: &[Edit]) -> Result<String, Failure> {
         text = if text.contains(&old) {
             text.replacen(&old, &new, 1)
         } else {
-            by_lines(&text, &old, &new)
-                .ok_or_else(|| Failure::refused(format!("Could not find exact match for edit:\n{}", edit.old)))?
+            by_lines(&text, &old, &new).ok_or_else(|| {
+                Failure::refused(format!("Could not find exact match for edit:\n{}", edit.old))
+            })?
         };
     }
     Ok(text)

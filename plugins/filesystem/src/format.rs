@@ -25,7 +25,8 @@ pub(crate) fn date(time: Option<SystemTime>) -> String {
     let format = format_description!(
         "[weekday repr:short] [month repr:short] [day] [year] [hour]:[minute]:[second] GMT+0000 (Coordinated Universal Time)"
     );
-    time.and_then(|time| OffsetDateTime::from(time).format(format).ok()).unwrap_or_else(|| "Invalid Date".into())
+    time.and_then(|time| OffsetDateTime::from(time).format(format).ok())
+        .unwrap_or_else(|| "Invalid Date".into())
 }
 
 /// The length of a text in JavaScript.

@@ -43,7 +43,8 @@ fn tag(entry: &Entry) -> &'static str {
 
 /// One entry a line.
 pub(crate) fn plain(path: &str) -> Result<String, Failure> {
-    let lines = entries(path)?.iter().map(|entry| format!("{} {}", tag(entry), entry.name)).collect::<Vec<_>>();
+    let lines =
+        entries(path)?.iter().map(|entry| format!("{} {}", tag(entry), entry.name)).collect::<Vec<_>>();
     Ok(lines.join("\n"))
 }
 
@@ -107,8 +108,7 @@ fn branch(access: &Access, root: &str, path: &str, exclude: &[String]) -> Result
         if exclude.iter().any(|pattern| glob::excludes(relative, pattern)) {
             continue;
         }
-        let children =
-            if entry.is_directory { Some(branch(access, root, &below, exclude)?) } else { None };
+        let children = if entry.is_directory { Some(branch(access, root, &below, exclude)?) } else { None };
         let kind = if entry.is_directory { "directory" } else { "file" };
         nodes.push(Node { name: entry.name, kind, children });
     }
@@ -175,4 +175,76 @@ pub(crate) fn complete(access: &Access, typed: &str) -> Vec<String> {
     all.sort_by(|one, other| collate::compare(paths::name(one), paths::name(other)));
     all.dedup();
     all
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    /// A directory with files, a link out of it and a link that leads nowhere.
+    fn folder() -> (tempfile::TempDir, String, Access) {
+        let folder = tempfile::tempdir().unwrap();
+        let outer = folder.path().canonicalize().unwrap().to_str().unwrap().to_owned();
+        let base = join(&outer, "in");
+        fs::create_dir_all(join(&base, "B/deep")).unwrap();
+        fs::write(join(&base, "B/deep/x.rs"), [0; 1536]).unwrap();
+        fs::write(join(&base, "a.rs"), "x").unwrap();
+        fs::write(join(&outer, "secret.rs"), "secret").unwrap();
+        std::os::unix::fs::symlink("../secret.rs", join(&base, "out.rs")).unwrap();
+        std::os::unix::fs::symlink("nowhere", join(&base, "gone")).unwrap();
+        let access = Access::new([base.clone()]);
+        (folder, base, access)
+    }
+
+    #[test]
+    fn plain_and_with_sizes() {
+        let (_folder, base, _) = folder();
+        assert_eq!(plain(&base).unwrap(), "[DIR] B\n[FILE] a.rs\n[FILE] gone\n[FILE] out.rs");
+        let deep = with_sizes(&join(&base, "B/deep"), false).unwrap();
+        assert_eq!(
+            deep,
+            "[FILE] x.rs                              1.50 KB\n\nTotal: 1 files, 0 directories\nCombined size: 1.50 KB"
+        );
+        let names = with_sizes(&base, false).unwrap();
+        assert!(names.starts_with("[FILE] a.rs") && names.contains("\nTotal: 3 files, 1 directories\n"));
+        assert!(
+            plain(&join(&base, "a.rs"))
+                .unwrap_err()
+                .to_string()
+                .starts_with("ENOTDIR: not a directory, scandir '")
+        );
+    }
+
+    #[test]
+    fn trees_and_searches_stay_inside() {
+        let (_folder, base, access) = folder();
+        let tree: serde_json::Value =
+            serde_json::from_str(&tree(&access, &base, &["gone".into()]).unwrap()).unwrap();
+        let deep = serde_json::json!([{ "name": "x.rs", "type": "file" }]);
+        let inner = serde_json::json!([{ "name": "deep", "type": "directory", "children": deep }]);
+        assert_eq!(
+            tree,
+            serde_json::json!([
+                { "name": "B", "type": "directory", "children": inner },
+                { "name": "a.rs", "type": "file" },
+                { "name": "out.rs", "type": "file" },
+            ])
+        );
+        let found = search(&access, &base, "**/*.rs", &[]).unwrap();
+        assert_eq!(found, [join(&base, "B/deep/x.rs"), join(&base, "a.rs")]);
+        assert_eq!(
+            search(&access, &base, "**", &["B".into(), "gone".into()]).unwrap(),
+            [join(&base, "a.rs")]
+        );
+    }
+
+    #[test]
+    fn completes_directories_then_entries() {
+        let (_folder, base, access) = folder();
+        assert_eq!(complete(&access, ""), [format!("{base}/")]);
+        assert_eq!(complete(&access, &format!("{base}/B")), [format!("{base}/B/")]);
+        assert_eq!(complete(&access, &format!("{base}/B/deep/")), [format!("{base}/B/deep/x.rs")]);
+        assert!(complete(&access, &format!("{base}/../")).is_empty());
+    }
 }

@@ -61,7 +61,9 @@ pub(crate) fn content(path: &str, bytes: Vec<u8>) -> (Content, Value) {
         Some(mime) if mime.starts_with("image/") => {
             (Content::image(bytes, mime), json!({ "type": "image", "data": data, "mimeType": mime }))
         }
-        Some(mime) => (Content::audio(bytes, mime), json!({ "type": "audio", "data": data, "mimeType": mime })),
+        Some(mime) => {
+            (Content::audio(bytes, mime), json!({ "type": "audio", "data": data, "mimeType": mime }))
+        }
         None => {
             let uri = format!("file://{}", utf8_percent_encode(path, ESCAPED));
             let value = json!({ "uri": uri, "mimeType": BYTES, "blob": data });

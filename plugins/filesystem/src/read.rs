@@ -140,12 +140,17 @@ mod tests {
         assert_eq!(text(&path, 8).unwrap(), "12345\n7\n");
         assert_eq!(
             text(&path, 7).unwrap_err().to_string(),
-            format!("File too large: {path} is over 7 B; use head or tail, or raise the setting max-file-size")
+            format!(
+                "File too large: {path} is over 7 B; use head or tail, or raise the setting max-file-size"
+            )
         );
         assert!(head(&path, 1.0, 3).is_err());
         assert!(tail(&path, 3.0, 3).is_err());
         assert_eq!(tail(&path, 2.0, 3).unwrap(), "7\n");
-        assert_eq!((head(&path, -1.0, 9).unwrap(), tail(&path, -1.0, 9).unwrap()), (String::new(), String::new()));
+        assert_eq!(
+            (head(&path, -1.0, 9).unwrap(), tail(&path, -1.0, 9).unwrap()),
+            (String::new(), String::new())
+        );
     }
 
     #[test]

@@ -137,3 +137,101 @@ impl Server {
         format!("Allowed directories:\n{}", self.access.directories().join("\n"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use crate::arguments::OneEdit;
+    use crate::paths::join;
+    use proptest::prelude::*;
+    use std::fs;
+
+    fn server(settings: Settings) -> (tempfile::TempDir, String, Server) {
+        let folder = tempfile::tempdir().unwrap();
+        let base = folder.path().canonicalize().unwrap().to_str().unwrap().to_owned();
+        fs::write(join(&base, "a.txt"), "one\ntwo\n").unwrap();
+        let access = Access::new([base.clone()]);
+        (folder, base, Server { access, settings })
+    }
+
+    fn edit(dry_run: bool) -> Edit {
+        let edits = vec![OneEdit { old: "two".into(), new: "2".into() }];
+        Edit { path: "a.txt".into(), edits, dry_run }
+    }
+
+    fn read(path: &str, head: Option<f64>, tail: Option<f64>) -> ReadText {
+        ReadText { path: path.into(), head, tail }
+    }
+
+    #[test]
+    fn a_dry_run_changes_nothing_and_shows_the_same() {
+        let (_folder, base, server) = server(Settings::default());
+        let shown = server.edit(edit(true)).unwrap();
+        assert_eq!(fs::read_to_string(join(&base, "a.txt")).unwrap(), "one\ntwo\n");
+        assert_eq!(server.edit(edit(false)).unwrap(), shown);
+        assert_eq!(fs::read_to_string(join(&base, "a.txt")).unwrap(), "one\n2\n");
+        assert!(shown.ends_with("@@ -1,2 +1,2 @@\n one\n-two\n+2\n```\n\n"), "{shown}");
+    }
+
+    #[test]
+    fn head_and_tail_exclude_each_other_and_nought_is_not_said() {
+        let (_folder, _, server) = server(Settings::default());
+        assert_eq!(server.read(&read("a.txt", Some(0.0), Some(2.0))).unwrap(), "two\n");
+        assert_eq!(
+            server.read(&read("a.txt", Some(1.0), Some(1.0))).unwrap_err().to_string(),
+            "Cannot specify both head and tail parameters simultaneously"
+        );
+    }
+
+    #[test]
+    fn read_only_refuses_every_change_but_not_a_dry_run() {
+        let (_folder, base, server) = server(Settings { read_only: true, ..Settings::default() });
+        let moved = Move { source: "a.txt".into(), destination: "b.txt".into() };
+        let write = Write { path: "a.txt".into(), content: String::new() };
+        for refused in [
+            server.edit(edit(false)),
+            server.rename(&moved),
+            server.write(&write),
+            server.create_directory("d"),
+        ] {
+            assert!(refused.unwrap_err().to_string().starts_with("Access denied - read-only: "));
+        }
+        assert!(server.edit(edit(true)).is_ok());
+        assert_eq!(list::plain(&base).unwrap(), "[FILE] a.txt");
+    }
+
+    #[test]
+    fn a_move_does_not_get_around_the_extensions() {
+        let allowed_extensions = Some(vec![".txt".to_owned()]);
+        let (_folder, base, server) = server(Settings { allowed_extensions, ..Settings::default() });
+        fs::write(join(&base, "secret.key"), "x").unwrap();
+        for (source, destination) in [("secret.key", "b.txt"), ("a.txt", "a.key")] {
+            let moved = Move { source: source.into(), destination: destination.into() };
+            assert!(server.rename(&moved).unwrap_err().to_string().contains("\".key\" not allowed"));
+        }
+        assert!(server.read(&read("secret.key", None, Some(1.0))).is_err());
+        assert!(server.read_bytes("secret.key").is_err());
+        assert!(server.read_several(&["secret.key".into()]).contains("Error - Access denied"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// However a file is read or written, no more than the limit passes.
+        #[test]
+        fn the_largest_size_holds(length in 0_usize..40, limit in 0_u64..40, lines in 1_u8..6) {
+            let (_folder, base, server) = server(Settings { max_file_size: limit, ..Settings::default() });
+            let text = "ab\n".repeat(20)[..length].to_owned();
+            fs::write(join(&base, "a.txt"), &text).unwrap();
+            prop_assert_eq!(server.read(&read("a.txt", None, None)).is_ok(), length as u64 <= limit);
+            for (head, tail) in [(Some(lines.into()), None), (None, Some(lines.into()))] {
+                if let Ok(text) = server.read(&read("a.txt", head, tail)) {
+                    prop_assert!(text.len() as u64 <= limit);
+                }
+            }
+            let write = Write { path: "b.txt".into(), content: text };
+            prop_assert_eq!(server.write(&write).is_ok(), length as u64 <= limit);
+            prop_assert_eq!(fs::exists(join(&base, "b.txt")).unwrap(), length as u64 <= limit);
+        }
+    }
+}

@@ -120,7 +120,9 @@ mod tests {
 
     fn sized(text: &str) -> Result<u64, String> {
         let size = Some(Size::Text(text.into()));
-        Settings::from_parts(size, None, None).map(|settings| settings.max_file_size).map_err(|e| e.to_string())
+        Settings::from_parts(size, None, None)
+            .map(|settings| settings.max_file_size)
+            .map_err(|e| e.to_string())
     }
 
     #[test]

@@ -9,7 +9,8 @@ use crate::failure::{Failure, system};
 use crate::paths;
 
 fn write_new(path: &str, content: &str) -> Result<(), Failure> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(Failure::at("open", path))?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).open(path).map_err(Failure::at("open", path))?;
     file.write_all(content.as_bytes()).map_err(Failure::on("write"))
 }
 
@@ -17,11 +18,11 @@ fn write_new(path: &str, content: &str) -> Result<(), Failure> {
 pub(crate) fn replace(path: &str, content: &str) -> Result<(), Failure> {
     fs::metadata(path).map_err(Failure::at("stat", path))?;
     let mut random = [0_u8; 16];
-    getrandom::fill(&mut random).map_err(|error| Failure::refused(format!("no random name for a file: {error}")))?;
+    getrandom::fill(&mut random)
+        .map_err(|error| Failure::refused(format!("no random name for a file: {error}")))?;
     let temporary = format!("{path}.{:032x}.tmp", u128::from_be_bytes(random));
-    let written = write_new(&temporary, content).and_then(|()| {
-        fs::rename(&temporary, path).map_err(Failure::between("rename", &temporary, path))
-    });
+    let written = write_new(&temporary, content)
+        .and_then(|()| fs::rename(&temporary, path).map_err(Failure::between("rename", &temporary, path)));
     if written.is_err() {
         // The first error is the one that counts.
         let _ = fs::remove_file(&temporary);
