@@ -1,5 +1,6 @@
 //! Lists directories: plain, with sizes, as a tree, and what matches a pattern.
-//! Every directory below is checked again by `access`: links may lead out of what was granted.
+//! Links are not followed, and only named where they lead inside: what `access` says of them counts. What
+//! is no link lies where its directory lies, and is not looked at again.
 //! Must not read contents.
 
 use std::fs;
@@ -17,6 +18,7 @@ use crate::paths::{self, inside, join};
 pub(crate) struct Entry {
     pub(crate) name: String,
     pub(crate) is_directory: bool,
+    is_link: bool,
 }
 
 /// The entries of a directory in the order of their bytes, as Node.js gives them. A name that is not
@@ -30,8 +32,8 @@ pub(crate) fn entries(path: &str) -> Result<Vec<Entry>, Failure> {
             Err(error) => return Err(Failure::at("scandir", path)(error)),
         };
         let Ok(name) = entry.file_name().into_string() else { continue };
-        let is_directory = entry.file_type().map_err(Failure::at("lstat", &join(path, &name)))?.is_dir();
-        all.push(Entry { name, is_directory });
+        let kind = entry.file_type().map_err(Failure::at("lstat", &join(path, &name)))?;
+        all.push(Entry { name, is_directory: kind.is_dir(), is_link: kind.is_symlink() });
     }
     all.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(all)
@@ -95,20 +97,19 @@ struct Node {
 /// Everything below a directory, as JSON.
 pub(crate) fn tree(access: &Access, path: &str, exclude: &[String]) -> Result<String, Failure> {
     let root = access.validate(path)?;
-    let nodes = branch(access, &root, &root, exclude)?;
+    let nodes = branch(&root, &root, exclude)?;
     serde_json::to_string_pretty(&nodes).map_err(|error| Failure::refused(error.to_string()))
 }
 
-fn branch(access: &Access, root: &str, path: &str, exclude: &[String]) -> Result<Vec<Node>, Failure> {
-    let directory = access.validate(path)?;
+fn branch(root: &str, path: &str, exclude: &[String]) -> Result<Vec<Node>, Failure> {
     let mut nodes = Vec::new();
-    for entry in entries(&directory)? {
+    for entry in entries(path)? {
         let below = join(path, &entry.name);
         let relative = inside(&below, root).unwrap_or(&below);
         if exclude.iter().any(|pattern| glob::excludes(relative, pattern)) {
             continue;
         }
-        let children = if entry.is_directory { Some(branch(access, root, &below, exclude)?) } else { None };
+        let children = if entry.is_directory { Some(branch(root, &below, exclude)?) } else { None };
         let kind = if entry.is_directory { "directory" } else { "file" };
         nodes.push(Node { name: entry.name, kind, children });
     }
@@ -137,8 +138,7 @@ fn look_below(
 ) -> Result<(), Failure> {
     for entry in entries(path)? {
         let full = join(path, &entry.name);
-        // What leads out, or is gone by now, is passed over.
-        if access.validate(&full).is_err() {
+        if entry.is_link && access.validate(&full).is_err() {
             continue;
         }
         let relative = inside(&full, root).unwrap_or(&full);
