@@ -56,13 +56,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn schema(value: Value) -> Result<Schema, String> {
+    fn schema(value: &Value) -> Result<Schema, String> {
         Schema::compile(value.as_object().unwrap())
     }
 
     #[test]
     fn a_fault_names_its_place() {
-        let schema = schema(json!({
+        let schema = schema(&json!({
             "type": "object", "required": ["n"], "properties": {"n": {"type": "integer", "minimum": 0}}
         }))
         .unwrap();
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn nothing_is_fetched() {
-        let fault = schema(json!({"$ref": "http://127.0.0.1:9/schema.json"})).err().unwrap();
+        let fault = schema(&json!({"$ref": "http://127.0.0.1:9/schema.json"})).err().unwrap();
         assert!(!fault.is_empty());
     }
 }
