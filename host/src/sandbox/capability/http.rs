@@ -287,7 +287,7 @@ impl WasiHttpHooks for Hooks {
             if matches!(sent, Err(Error::DestinationIpProhibited)) {
                 denials.add(format!(
                     "{operation} was not granted to `{}`: the host has a private, local or reserved address; if that \
-                     is meant, add `private-addresses = true` to the grant in kennel.toml",
+                     is meant, ask the user to add `private-addresses` to the grant",
                     gate.plugin
                 ));
             }
