@@ -17,24 +17,54 @@ const MOST_LINKS: usize = 40;
 #[derive(Debug, Clone)]
 pub(crate) struct Access {
     directories: Vec<String>,
+    /// Those of them in which nothing may be changed.
+    read_only: Vec<String>,
 }
 
 impl Access {
-    /// Over these absolute paths.
-    pub(crate) fn new(directories: impl IntoIterator<Item = String>) -> Self {
-        Self { directories: directories.into_iter().map(|directory| resolve("/", &directory)).collect() }
+    /// Over these absolute paths, each with whether something may be changed in it.
+    pub(crate) fn new(granted: impl IntoIterator<Item = (String, bool)>) -> Self {
+        let (mut directories, mut read_only) = (Vec::new(), Vec::new());
+        for (directory, writable) in granted {
+            let directory = resolve("/", &directory);
+            if !writable {
+                read_only.push(directory.clone());
+            }
+            directories.push(directory);
+        }
+        Self { directories, read_only }
     }
 
     /// What the host opened for this plugin.
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn granted() -> Self {
-        Self::new(wasip2::filesystem::preopens::get_directories().into_iter().map(|(_, path)| path))
+        use wasip2::filesystem::{preopens::get_directories, types::DescriptorFlags};
+        Self::new(get_directories().into_iter().map(|(directory, path)| {
+            // Where this cannot be told, the attempt will tell.
+            let writable =
+                directory.get_flags().map_or(true, |flags| flags.contains(DescriptorFlags::MUTATE_DIRECTORY));
+            (path, writable)
+        }))
     }
 
     /// Outside a component there is nothing granted.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn granted() -> Self {
         Self::new([])
+    }
+
+    /// Whether something may be changed at a path that was validated. The sandbox refuses it in any case;
+    /// this says why and what to do.
+    pub(crate) fn check_writable(&self, path: &str) -> Result<(), Failure> {
+        match self.holding(path) {
+            Some((directory, _)) if self.read_only.iter().any(|other| other == directory) => {
+                Err(Failure::refused(format!(
+                    "Access denied - read-only: {path} lies in {directory}, which was granted read-only; \
+                     only the person who runs this can allow changes"
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The directories, in the order granted.
@@ -228,7 +258,7 @@ mod tests {
         fs::create_dir_all(join(&base, "out")).unwrap();
         fs::write(join(&base, "in/file"), "x").unwrap();
         fs::write(join(&base, "out/secret"), "x").unwrap();
-        let access = Access::new([join(&base, "in")]);
+        let access = Access::new([(join(&base, "in"), true)]);
         (folder, base, access)
     }
 
@@ -302,6 +332,22 @@ mod tests {
         fs::write(join(&base, "in/A\u{30a}"), "x").unwrap();
         fs::write(join(&base, "in/\u{212b}"), "x").unwrap();
         assert_eq!(refusal(&access, "\u{c5}"), "Ambiguous Unicode path component: \u{c5}");
+    }
+
+    #[test]
+    fn the_innermost_grant_says_whether_something_may_be_changed() {
+        let granted = [("/a", false), ("/a/b", true), ("/a/b/c", false)];
+        let access = Access::new(granted.map(|(path, writable)| (path.to_owned(), writable)));
+        for (path, writable) in
+            [("/a/x", false), ("/a/b", true), ("/a/b/x", true), ("/a/b/c/x", false), ("/a/bc", false)]
+        {
+            assert_eq!(access.check_writable(path).is_ok(), writable, "{path}");
+        }
+        assert_eq!(
+            access.check_writable("/a/x").unwrap_err().to_string(),
+            "Access denied - read-only: /a/x lies in /a, which was granted read-only; \
+             only the person who runs this can allow changes"
+        );
     }
 
     #[test]

@@ -193,7 +193,7 @@ mod tests {
         fs::write(join(&outer, "secret.rs"), "secret").unwrap();
         std::os::unix::fs::symlink("../secret.rs", join(&base, "out.rs")).unwrap();
         std::os::unix::fs::symlink("nowhere", join(&base, "gone")).unwrap();
-        let access = Access::new([base.clone()]);
+        let access = Access::new([(base.clone(), true)]);
         (folder, base, access)
     }
 

@@ -29,6 +29,12 @@ impl Server {
         Ok(valid)
     }
 
+    /// Whether both the settings and the grant let something be changed there.
+    fn check_writable(&self, path: &str) -> Result<(), Failure> {
+        self.settings.check_writable(path)?;
+        self.access.check_writable(path)
+    }
+
     pub(crate) fn read(&self, args: &ReadText) -> Result<String, Failure> {
         let path = self.file(&args.path)?;
         let limit = self.settings.max_file_size;
@@ -64,7 +70,7 @@ impl Server {
 
     pub(crate) fn write(&self, args: &Write) -> Result<String, Failure> {
         let path = self.file(&args.path)?;
-        self.settings.check_writable(&path)?;
+        self.check_writable(&path)?;
         self.settings.check_size(&path, args.content.len())?;
         write::whole(&path, &args.content)?;
         Ok(format!("Successfully wrote to {}", args.path))
@@ -73,7 +79,7 @@ impl Server {
     pub(crate) fn edit(&self, args: Edit) -> Result<String, Failure> {
         let path = self.file(&args.path)?;
         if !args.dry_run {
-            self.settings.check_writable(&path)?;
+            self.check_writable(&path)?;
         }
         let before = edit::plain_line_ends(&read::text(&path, self.settings.max_file_size)?);
         let edits: Vec<_> =
@@ -89,7 +95,7 @@ impl Server {
 
     pub(crate) fn create_directory(&self, path: &str) -> Result<String, Failure> {
         let valid = self.access.validate(path)?;
-        self.settings.check_writable(&valid)?;
+        self.check_writable(&valid)?;
         write::directory(&valid)?;
         Ok(format!("Successfully created directory {path}"))
     }
@@ -109,7 +115,8 @@ impl Server {
     pub(crate) fn rename(&self, args: &Move) -> Result<String, Failure> {
         let source = self.access.validate(&args.source)?;
         let destination = self.access.validate(&args.destination)?;
-        self.settings.check_writable(&source)?;
+        self.check_writable(&source)?;
+        self.check_writable(&destination)?;
         // A file must not come to read otherwise by another name; a directory has no extension to speak of.
         if !std::fs::metadata(&source).is_ok_and(|found| found.is_dir()) {
             self.settings.check_extension(&source)?;
@@ -151,7 +158,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let base = folder.path().canonicalize().unwrap().to_str().unwrap().to_owned();
         fs::write(join(&base, "a.txt"), "one\ntwo\n").unwrap();
-        let access = Access::new([base.clone()]);
+        let access = Access::new([(base.clone(), true)]);
         (folder, base, Server { access, settings })
     }
 
