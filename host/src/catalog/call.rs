@@ -45,11 +45,13 @@ impl Backend for Catalog {
         let view = self.view();
         let entry = view.tools.get(name).ok_or_else(|| CallFailure::NotFound(name.to_owned()))?;
         let plugin = &entry.plugin;
-        let value: Value = serde_json::from_str(&arguments)
-            .map_err(|error| CallFailure::InvalidArguments(format!("the arguments are not JSON: {error}")))?;
-        entry.input.check(&value).map_err(|why| {
-            CallFailure::InvalidArguments(format!("the arguments of {name:?} do not fit its schema: {why}"))
+        let value: Value = serde_json::from_str(&arguments).map_err(|error| {
+            CallFailure::InvalidArguments(format!("invalid arguments: not JSON: {error}"))
         })?;
+        entry
+            .input
+            .check(&value)
+            .map_err(|why| CallFailure::InvalidArguments(format!("invalid arguments for {name:?}: {why}")))?;
         drop(value);
         let operation = sandbox::CallTool(contract::ToolCall {
             name: entry.name.clone(),
