@@ -6,10 +6,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod client;
+mod flood;
 mod home;
 pub mod nws;
 mod paths;
+mod process;
+mod trial;
 
 pub use client::{Client, MODERN, Reply, modern_meta};
+pub use flood::{Flood, Flooded};
 pub use home::{Home, Run};
 pub use paths::{clients_dir, kennel_bin, node, plugin_file, python, source_root, target_dir};
+pub use process::cpu_time;
+pub use trial::Trial;
