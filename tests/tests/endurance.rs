@@ -3,11 +3,12 @@
 //! No test may pass because nothing happened: each says how many answers it wants.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::print_stdout, reason = "figures that a person may want to see with --nocapture")]
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use kennel_tests::{Client, Flood, Home, cpu_time, modern_meta};
+use kennel_tests::{Client, Flood, Home, modern_meta};
 use serde_json::{Value, json};
 
 /// A home with `trial` for its own author, and limits that nothing here runs into.
@@ -95,7 +96,7 @@ fn the_guest_of_a_cancelled_call_is_dead_soon() {
     let home = looping_home("cancel-cpu");
     let client = home.serve();
     client.initialize();
-    let used = || cpu_time(client.pid()).expect("the server runs");
+    let used = || kennel_tests::cpu_time(client.pid()).expect("the server runs");
     let spins = spin_all(&client);
     let start = used();
     let patience = Instant::now() + Duration::from_secs(60);

@@ -3,6 +3,7 @@
 //! No test may wait for a time and hope: each waits for what the server says or answers.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::print_stdout, reason = "figures that a person may want to see with --nocapture")]
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -47,7 +47,8 @@ impl Schema {
 fn unexpected(value: &Value, error: &ValidationError<'_>) -> Option<String> {
     let no_more = matches!(error.kind(), ValidationErrorKind::FalseSchema)
         && error.schema_path().as_str().ends_with("/additionalProperties");
-    let Some(Value::Object(object)) = value.pointer(error.instance_path().as_str()).filter(|_| no_more) else {
+    let Some(Value::Object(object)) = value.pointer(error.instance_path().as_str()).filter(|_| no_more)
+    else {
         return None;
     };
     let names: Vec<_> = object.keys().take(SHOWN).map(|name| format!("{name:?}")).collect();
@@ -91,7 +92,8 @@ mod tests {
             none.check(&json!({"extra": true})).unwrap_err(),
             @r#"/: no properties are allowed, and there is "extra""#
         );
-        let nested = schema(json!({"properties": {"a": {"type": "object", "additionalProperties": false}}})).unwrap();
+        let nested =
+            schema(json!({"properties": {"a": {"type": "object", "additionalProperties": false}}})).unwrap();
         insta::assert_snapshot!(
             nested.check(&json!({"a": {"x": 1, "y": 2}})).unwrap_err(),
             @r#"/a: no properties are allowed, and there is "x", "y""#
