@@ -7,9 +7,11 @@
 
 mod client;
 mod home;
+mod neighbour;
 pub mod nws;
 mod paths;
 
 pub use client::{Client, MODERN, Reply, modern_meta};
-pub use home::{Home, Run};
-pub use paths::{clients_dir, kennel_bin, node, plugin_file, python, source_root, target_dir};
+pub use home::{Home, Run, run_to_end};
+pub use neighbour::{unharmed, words};
+pub use paths::{clients_dir, hostile_file, kennel_bin, node, plugin_file, python, source_root, target_dir};

@@ -80,7 +80,8 @@ fn print(opened: &Opened, status: &Status, out: &mut dyn Write) -> std::io::Resu
     let definitions = &plugin.definitions;
     let names: Vec<_> = tools(opened, plugin).collect();
     let prompts: Vec<_> = definitions.prompts.iter().map(|prompt| prompt.name.clone()).collect();
-    let templates: Vec<_> = definitions.templates.iter().map(|template| template.uri_template.clone()).collect();
+    let templates: Vec<_> =
+        definitions.templates.iter().map(|template| template.uri_template.clone()).collect();
     for (what, names) in [("tools", names), ("prompts", prompts), ("templates", templates)] {
         if !names.is_empty() {
             writeln!(out, "  {what:<10} {}", names.join(", "))?;

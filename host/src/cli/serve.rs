@@ -37,7 +37,8 @@ pub fn run(_: &Args, home: Home, surroundings: Surroundings) -> Result<ExitCode,
         }
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let served = runtime.block_on(stdio::serve_process(KennelHandler::new(catalog), stdio::Options::default()));
+    let served =
+        runtime.block_on(stdio::serve_process(KennelHandler::new(catalog), stdio::Options::default()));
     audit.flush();
     served?;
     // Not by returning: guests that still run are of no use to anybody, and nothing waits for them.

@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::grants;
 use crate::sandbox::contract::{Prompt, ResourceTemplate, Tool};
 use crate::sandbox::{
-    CallContext, CallError, Complete, GetPrompt, ListPrompts, ListResources, ListTemplates, ListTools, Program,
-    json,
+    CallContext, CallError, Complete, GetPrompt, ListPrompts, ListResources, ListTemplates, ListTools,
+    Program, json,
 };
 
 /// Most tools, prompts or templates of a plugin, each.

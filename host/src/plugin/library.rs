@@ -183,7 +183,8 @@ impl Library {
             match config.plugins_of_file(name) {
                 Ok(plugins) => {
                     for plugin in plugins {
-                        let file = read.entry(name.clone()).or_insert_with(|| PluginFile::read(&folder.join(name)));
+                        let file =
+                            read.entry(name.clone()).or_insert_with(|| PluginFile::read(&folder.join(name)));
                         let before = self.entries.get(plugin.name.as_str());
                         let entry = self.look(before, &plugin, file, &lock).await;
                         entries.insert(plugin.name.to_string(), entry);

@@ -10,9 +10,7 @@ use crate::config::PluginConfig;
 use crate::grants::{Approval, Asked, Digest, Grants, Holding, ManifestError, holding};
 use crate::sandbox::capability::host::Host;
 use crate::sandbox::capability::wasi::Surroundings;
-use crate::sandbox::{
-    Code, CodeError, Interface, PrepareError, Program, Sandbox, Setup, check_kind,
-};
+use crate::sandbox::{Code, CodeError, Interface, PrepareError, Program, Sandbox, Setup, check_kind};
 
 use super::cache::Cache;
 use super::compile::{CompileError, Compiler};
@@ -62,13 +60,17 @@ pub enum LoadError {
     #[error(transparent)]
     Code(#[from] CodeError),
     /// It was built for another version of the contract.
-    #[error("it was built for {found}, this Kennel speaks {CONTRACT}@{CONTRACT_VERSION}; build it with an SDK of that version")]
+    #[error(
+        "it was built for {found}, this Kennel speaks {CONTRACT}@{CONTRACT_VERSION}; build it with an SDK of that version"
+    )]
     Version {
         /// What it names.
         found: String,
     },
     /// It offers nothing of the contract.
-    #[error("it is a component but no plugin: it exports {found} and nothing of {CONTRACT}@{CONTRACT_VERSION}")]
+    #[error(
+        "it is a component but no plugin: it exports {found} and nothing of {CONTRACT}@{CONTRACT_VERSION}"
+    )]
     NoPlugin {
         /// What it exports.
         found: String,

@@ -51,8 +51,9 @@ impl Executor {
         for index in 0..cores {
             for lane in [Lane::Fast, Lane::Slow] {
                 let (lanes, io) = (lanes.clone(), io.clone());
-                let thread = std::thread::Builder::new().name(format!("guest-{}-{index}", lane.name())).spawn(
-                    move || {
+                let thread = std::thread::Builder::new()
+                    .name(format!("guest-{}-{index}", lane.name()))
+                    .spawn(move || {
                         if lane == Lane::Slow {
                             lower_priority();
                         }
@@ -60,8 +61,7 @@ impl Executor {
                         while let Some(runnable) = lanes.next(lane) {
                             runnable.run();
                         }
-                    },
-                )?;
+                    })?;
                 threads.push(thread);
             }
         }
@@ -204,7 +204,8 @@ impl Lanes {
     fn next_fast(&self) -> Option<Runnable<Meta>> {
         let mut spin_until = None;
         loop {
-            if self.fast_len.load(Ordering::Acquire) == 0 && spin_until.is_none_or(|end| Instant::now() < end) {
+            if self.fast_len.load(Ordering::Acquire) == 0 && spin_until.is_none_or(|end| Instant::now() < end)
+            {
                 spin_until.get_or_insert_with(|| Instant::now() + SPIN);
                 std::thread::yield_now();
                 continue;
