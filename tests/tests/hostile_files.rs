@@ -109,7 +109,7 @@ fn all_through(path: &str) -> Vec<Value> {
         json!({ "try": "remove-directory", "path": path }),
         json!({ "try": "unlink", "path": path }),
         json!({ "try": "rename", "path": path, "to": "stolen" }),
-        json!({ "try": "rename", "path": "inner/file", "to": path }),
+        json!({ "try": "rename", "path": "spare", "to": path }),
         json!({ "try": "read-link", "path": path }),
     ]);
     steps
@@ -142,6 +142,7 @@ fn no_path_leads_out() {
     }
     let client = scene.serve();
     let kept = snapshot(granted);
+    std::fs::write(granted.join("spare"), "").unwrap();
     let kept_outside = snapshot(outside);
 
     let on: Vec<String> = [
@@ -179,13 +180,6 @@ fn no_path_leads_out() {
         "to-self/root/etc/passwd".into(),
         "to-self/cwd/../outside/secret".into(),
         "to-self/fd/0".into(),
-        // Spellings that somebody else may read as `..` or `/`: here they are names that do not exist.
-        "..\\outside\\secret".into(),
-        "%2e%2e/outside/secret".into(),
-        "\u{ff0e}\u{ff0e}/outside/secret".into(),
-        "..\u{2215}outside\u{2215}secret".into(),
-        "\u{2024}\u{2024}/outside/secret".into(),
-        "..\u{200b}/outside/secret".into(),
         "INNER/../../OUTSIDE/SECRET".into(),
         "../outside/secret\0".into(),
         "inner/file\0/../../../outside/secret".into(),
@@ -194,33 +188,40 @@ fn no_path_leads_out() {
     through.push("../".repeat(30_000) + "outside/secret");
     through.push(format!("{}/../outside/secret", "x".repeat(300)));
 
+    // Spellings that somebody else may read as `..` or `/`. Here they are names of files inside, which may be made.
+    let odd: Vec<String> = vec![
+        "..\\outside\\secret".into(),
+        "%2e%2e/outside/secret".into(),
+        "\u{ff0e}\u{ff0e}/outside/secret".into(),
+        "..\u{2215}outside\u{2215}secret".into(),
+        "\u{2024}\u{2024}/outside/secret".into(),
+        "..\u{200b}/outside/secret".into(),
+    ];
+
     let started = Instant::now();
     let said = unharmed(&client, || {
         let mut said = Vec::new();
-        for (paths, all) in [(&on, all_on as fn(&str) -> Vec<Value>), (&through, all_through)] {
+        // The odd ones last: they may move what the others try to.
+        let all = [(&on, all_on as fn(&str) -> Vec<Value>), (&through, all_through), (&odd, all_through)];
+        for (paths, all) in all {
             for path in paths {
                 let steps = all(path);
                 for (step, answer) in steps.iter().zip(tried(&client, &steps)) {
-                    said.push((step.clone(), answer));
+                    said.push((step.clone(), answer, odd.contains(path)));
                 }
             }
         }
         said
     });
-    for (step, answer) in &said {
+    for (step, answer, odd) in &said {
         let shown: String = step.to_string().chars().take(200).collect();
-        // A name inside which merely looks odd may be made; then nothing outside has changed (below). What must
-        // never be is an answer about something that is there.
-        let odd_name = ["%2e", "\u{ff0e}", "\u{2215}", "\u{2024}", "\u{200b}", "\\"]
-            .iter()
-            .any(|odd| shown.contains(odd) || step.to_string().contains(odd));
         assert!(!answer.contains(CANARY) && !answer.contains("HOME="), "{shown}: {answer}");
-        assert!(!answer.starts_with("ok") || odd_name, "{shown}: {answer}");
-        assert!(!answer.contains("ok written"), "{shown}: {answer}");
+        assert!(*odd || !answer.starts_with("ok"), "{shown}: {answer}");
     }
     assert_eq!(snapshot(outside), kept_outside, "something outside was changed");
+    let now = snapshot(granted);
     for (path, before) in &kept {
-        assert_eq!(snapshot(granted).get(path), Some(before), "{}", path.display());
+        assert_eq!(now.get(path), Some(before), "{}", path.display());
     }
     assert!(started.elapsed() < Duration::from_secs(120), "something blocked");
 
@@ -425,8 +426,9 @@ fn a_read_only_grant_changes_nothing() {
             json!({ "try": "symlink", "path": "mine", "to": "inner" }),
         ],
     );
-    for answer in said.iter().flat_map(|answer| answer.split(' ')) {
-        assert!(matches!(answer, "not-permitted" | "read-only" | "bad-descriptor"), "{said:?}");
+    assert_eq!(said[0], "ok not-permitted not-permitted not-permitted");
+    for answer in &said[1..] {
+        assert!(matches!(answer.as_str(), "not-permitted" | "read-only"), "{said:?}");
     }
     assert_eq!(snapshot(&scene.granted), kept);
     assert_eq!(tried(&client, &[json!({ "try": "read", "path": "inner/file" })]), ["ok inside"]);
@@ -544,7 +546,7 @@ fn kennels_own_files_cannot_be_granted_through_a_mount() {
         return;
     }
     let home = Home::new("own-mounts");
-    home.plugin("hello");
+    home.plugin("hello").hostile_as("attacker", "attacker").config("").approve();
     let check = |from: &Path, to: &Path| -> Run {
         home.config(&grant_of(to.to_str().unwrap()));
         let plain = home.command();
@@ -558,7 +560,9 @@ fn kennels_own_files_cannot_be_granted_through_a_mount() {
     };
     let (docs, bound) = (home.folder("docs"), home.folder("bound"));
     check(&docs, &bound).success();
-    for from in [home.path(), home.path().join("plugins"), home.path().parent().unwrap().join("home")] {
+    let approved = home.path().join("approved");
+    assert!(approved.is_dir());
+    for from in [home.path(), approved, home.path().parent().unwrap().to_owned()] {
         refused(&check(&from, &bound), "no plugin may reach Kennel's own files");
     }
 }

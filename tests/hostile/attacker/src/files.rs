@@ -2,8 +2,10 @@
 //! The paths are the test's, byte for byte.
 
 use kennel_sdk::prelude::*;
+use kennel_sdk::serde_json;
 use wasip2::filesystem::preopens::get_directories;
 use wasip2::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, NewTimestamp, OpenFlags, PathFlags};
+use wasip2::io::streams::OutputStream;
 
 /// One thing to try.
 #[derive(Deserialize, JsonSchema)]
@@ -107,9 +109,10 @@ pub(crate) struct Steps {
 
 /// Tries each step and says of each what the host answered.
 #[tool]
-pub(crate) fn files(args: Steps) -> Result<Json<Vec<String>>> {
+pub(crate) fn files(args: Steps) -> Result<String> {
     let directory = first()?;
-    Ok(Json(args.steps.iter().map(|step| said(step.run(&directory))).collect()))
+    let said: Vec<String> = args.steps.iter().map(|step| said(step.run(&directory))).collect();
+    Ok(serde_json::to_string(&said)?)
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -121,7 +124,7 @@ pub(crate) struct Swapped {
 /// Reads one path again and again, while it is swapped outside, and gives each text that was ever read
 /// and how often reading worked.
 #[tool]
-pub(crate) fn swapped(args: Swapped) -> Result<Json<(Vec<String>, u32)>> {
+pub(crate) fn swapped(args: Swapped) -> Result<String> {
     let directory = first()?;
     let mut seen = Vec::new();
     let mut worked = 0;
@@ -133,7 +136,7 @@ pub(crate) fn swapped(args: Swapped) -> Result<Json<(Vec<String>, u32)>> {
             }
         }
     }
-    Ok(Json((seen, worked)))
+    Ok(serde_json::to_string(&(seen, worked))?)
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -206,11 +209,15 @@ impl Step {
             }
             Self::WriteThroughReader { path } => {
                 let file = open(at, path, none, reading)?;
-                let ways = [
-                    said(file.write(b"hostile", 0).map(|_| "written".into())),
-                    said(file.write_via_stream(0).map(|_| "written".into())),
-                    said(file.append_via_stream().map(|_| "written".into())),
-                ];
+                let through = |stream: Result<OutputStream, ErrorCode>| match stream {
+                    Err(code) => code.name(),
+                    Ok(stream) => match stream.blocking_write_and_flush(b"hostile") {
+                        Ok(()) => "written",
+                        Err(_) => "failed",
+                    },
+                };
+                let at_once = file.write(b"hostile", 0).map_or_else(|code| code.name(), |_| "written");
+                let ways = [at_once, through(file.write_via_stream(0)), through(file.append_via_stream())];
                 // A success must not hide behind a failure.
                 return Ok(ways.join(" "));
             }

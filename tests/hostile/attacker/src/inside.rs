@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::sync::Mutex;
 
 use kennel_sdk::prelude::*;
+use kennel_sdk::serde_json;
 
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Nothing {}
@@ -109,8 +110,10 @@ pub(crate) struct Keep {
 
 /// Tries each step on the store.
 #[tool]
-pub(crate) fn keep(args: Keep) -> Result<Json<Vec<String>>> {
-    Ok(Json(args.steps.iter().map(|step| step.run().unwrap_or_else(|error| error.to_string())).collect()))
+pub(crate) fn keep(args: Keep) -> Result<String> {
+    let said: Vec<String> =
+        args.steps.iter().map(|step| step.run().unwrap_or_else(|error| error.to_string())).collect();
+    Ok(serde_json::to_string(&said)?)
 }
 
 impl Keeping {

@@ -80,7 +80,7 @@ pub(crate) struct Socket {
 
 /// Tries to bind, connect to and send to an address, over TCP and UDP; says of each what the host answered.
 #[tool]
-pub(crate) fn socket(args: Socket) -> Result<Json<Vec<String>>> {
+pub(crate) fn socket(args: Socket) -> Result<String> {
     let network = instance_network();
     let (family, remote) = address(args.address);
     let mut said = Vec::new();
@@ -127,7 +127,7 @@ pub(crate) fn socket(args: Socket) -> Result<Json<Vec<String>>> {
             });
         }
     }
-    Ok(Json(said))
+    Ok(said.join("\n"))
 }
 
 fn address(address: std::net::SocketAddr) -> (IpAddressFamily, IpSocketAddress) {
