@@ -5,11 +5,15 @@
 // A test's failure is a panic; the harness is part of the tests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[cfg(feature = "attackers")]
+mod attacker;
 mod client;
 mod home;
 pub mod nws;
 mod paths;
 
+#[cfg(feature = "attackers")]
+pub use attacker::Attacker;
 pub use client::{Client, MODERN, Reply, modern_meta};
 pub use home::{Home, Run};
 pub use paths::{clients_dir, kennel_bin, node, plugin_file, python, source_root, target_dir};
