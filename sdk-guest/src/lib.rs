@@ -51,7 +51,148 @@ pub use content::{
 pub use context::{Caller, Capabilities, Context, Root};
 pub use error::{Error, Result, ResultExt};
 pub use host::{ListKind, detach, list_changed, progress, resource_updated, setting};
-pub use kennel_sdk_macros::{complete, plugin, prompt, resource, tool};
+/// Makes a function propose values for an argument of a prompt (`prompt = "…"`) or a variable of a
+/// template (`template = "…"`), named by `argument = "…"`. The function takes what was typed and, if it
+/// likes, what was settled before; it returns a list, the best first.
+///
+/// ```
+/// use kennel_sdk::prelude::*;
+///
+/// #[complete(prompt = "code_review", argument = "language")]
+/// fn languages(value: &str) -> Vec<&'static str> {
+///     ["python", "rust", "ruby"].into_iter().filter(|name| name.starts_with(value)).collect()
+/// }
+/// # #[derive(Deserialize, JsonSchema)] struct Review { language: String }
+/// # /// Reviews.
+/// # #[prompt] fn code_review(args: Review) -> String { args.language }
+/// plugin! { prompts: [code_review], completions: [languages] }
+/// ```
+pub use kennel_sdk_macros::complete;
+/// Exports what a plugin offers, and nothing else, and writes its manifest: name, version and description
+/// from `Cargo.toml`, and what it asks for. Asking gives nothing; a person grants. Lists are told in the
+/// order written here. Once in a crate, with paths to annotated functions.
+///
+/// Everything that can be asked for:
+///
+/// ```
+/// # use kennel_sdk::prelude::*;
+/// # /// Does it.
+/// # #[tool] fn act() {}
+/// plugin! {
+///     tools: [act],
+///     asks: {
+///         directories: { mode: "read-write", why: "edits your files" },
+///         http: [{
+///             url: "https://api.example.org",
+///             methods: ["GET"],
+///             url_from_env: "EXAMPLE_BASE_URL",
+///             why: "reads the catalogue",
+///         }],
+///         env: [{ name: "EXAMPLE_BASE_URL", why: "asks another server" }],
+///         state: { quota: "16MiB", scope: "caller", why: "remembers what was read" },
+///         settings: [{ name: "max-results", why: "how many results to show; 20 if unset" }],
+///         tcp: [{ address: "db.example.org:5432", why: "runs your queries" }],
+///         elicit: true,
+///         sample: true,
+///     },
+/// }
+/// ```
+pub use kennel_sdk_macros::plugin;
+/// Makes a function a prompt. Its arguments are the fields of a struct of strings, booleans, numbers or
+/// plain enums; an `Option` need not be given. See [`IntoPromptOutcome`] for what it may return.
+///
+/// Options: `name`, `title`, `description`, `icons = […]`, `meta`.
+///
+/// ```
+/// use kennel_sdk::prelude::*;
+///
+/// #[derive(Deserialize, JsonSchema)]
+/// struct Review {
+///     /// The change.
+///     diff: String,
+///     /// Only the gravest faults?
+///     brief: Option<bool>,
+/// }
+///
+/// /// Reviews a change.
+/// #[prompt(title = "Code review")]
+/// fn code_review(args: Review) -> Vec<Message> {
+///     let how = if args.brief == Some(true) { "briefly" } else { "thoroughly" };
+///     vec![Message::user(format!("Review this {how}:\n{}", args.diff))]
+/// }
+/// ```
+pub use kennel_sdk_macros::prompt;
+/// Makes a function a resource, or, over an RFC 6570 template, a family of them. The template's variables
+/// are its parameters: any type that can be parsed, `Option` where a URI may lack it, `Vec` for lists
+/// (`{?tag*}`). A [`Context`] may be a parameter too. See [`IntoReadOutcome`] for what it may return.
+///
+/// A variable matches at least one character; `{id}` ends at `/`, `?` and `#`, `{+path}` does not. Of
+/// several resources the first that matches reads a URI.
+///
+/// Options: `name`, `title`, `description`, `mime`, `annotations`, `icons = […]`, `meta`; `size` for a
+/// single resource; for a family `list = function`, which gives those there are now.
+///
+/// ```
+/// use kennel_sdk::prelude::*;
+///
+/// /// One note.
+/// #[resource("notes:///{id}", mime = "text/plain", list = list_notes)]
+/// fn note(id: u64) -> Result<Option<String>> {
+///     state::get(&format!("note/{id}"))
+/// }
+///
+/// fn list_notes() -> Result<Vec<ResourceInfo>> {
+///     let mut all = Vec::new();
+///     for key in state::list("note/") {
+///         let key = key?;
+///         all.push(ResourceInfo::new(format!("notes:///{}", &key["note/".len()..]), key));
+///     }
+///     Ok(all)
+/// }
+/// ```
+pub use kennel_sdk_macros::resource;
+/// Makes a function a tool. It takes its arguments as one struct that derives `Deserialize` and
+/// `JsonSchema` (or none), and the [`Context`], if it wants it. See [`IntoToolOutcome`] for what it may
+/// return; with [`Json`] the tool has an output schema.
+///
+/// Options:
+/// * `name = "…"` (the function's name), `title = "…"`, `description = …` (the doc comment)
+/// * `read_only`, `destructive`, `idempotent`, `open_world`: alone for true, or `= false`. The host
+///   overrides what the grants contradict.
+/// * `task = "optional"` or `"required"`: may or must run as a task
+/// * `input_schema = …`, `output_schema = …`: a JSON text or value in the place of the derived one;
+///   `output = Type`: the schema of what a [`ToolResult`] holds
+/// * `icons = […]`, `meta = json!({…})`
+///
+/// ```
+/// use kennel_sdk::prelude::*;
+///
+/// #[derive(Deserialize, JsonSchema)]
+/// #[serde(deny_unknown_fields)]
+/// struct Divide {
+///     /// What is divided.
+///     dividend: f64,
+///     /// By what.
+///     divisor: f64,
+/// }
+///
+/// #[derive(Serialize, JsonSchema)]
+/// struct Quotient {
+///     quotient: f64,
+/// }
+///
+/// /// Divides two numbers.
+/// ///
+/// /// Fails when the divisor is 0.
+/// #[tool(title = "Divide", read_only, open_world = false)]
+/// fn divide(args: Divide) -> Result<Json<Quotient>> {
+///     if args.divisor == 0.0 {
+///         bail!("the divisor is 0");
+///     }
+///     Ok(Json(Quotient { quotient: args.dividend / args.divisor }))
+/// }
+/// ```
+pub use kennel_sdk_macros::tool;
 pub use outcome::{Answer, Outcome, Pending, Questions};
 pub use prompt::{IntoPromptOutcome, PromptResult};
 pub use resource::IntoReadOutcome;

@@ -98,7 +98,10 @@ pub fn subscribe(entries: &[Entry], uri: &str) -> Result<(), wit::Error> {
 }
 
 fn parsed<T: FromStr<Err: Display>>(value: &str, name: &str) -> Result<T> {
-    value.parse().map_err(|error| Error::invalid(format!("the variable `{name}` is `{value}`: {error}")))
+    // Such a URI fits the template, yet names nothing.
+    value
+        .parse()
+        .map_err(|error| Error::unknown(format!("there is no such resource: `{name}` is `{value}`: {error}")))
 }
 
 /// The value of a variable that must be there.

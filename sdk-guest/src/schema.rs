@@ -4,6 +4,7 @@
 //! Must not check values: the host does, against what is published here.
 
 use schemars::generate::SchemaSettings;
+use schemars::transform::transform_subschemas;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value};
 
@@ -14,6 +15,7 @@ pub(crate) fn of<T: JsonSchema>() -> Map<String, Value> {
     let mut settings = SchemaSettings::draft2020_12();
     settings.inline_subschemas = true;
     settings.meta_schema = None;
+    settings.transforms.push(Box::new(without_number_formats));
     let schema: Schema = settings.into_generator().into_root_schema_for::<T>();
     let mut map = match Value::from(schema) {
         Value::Object(map) => map,
@@ -22,6 +24,23 @@ pub(crate) fn of<T: JsonSchema>() -> Map<String, Value> {
     };
     map.remove("title");
     map
+}
+
+/// Takes away the formats that name Rust's numbers: JSON Schema knows none of them, and some clients
+/// refuse what they do not know. The bounds they stand for are there as `minimum` and `maximum`.
+fn without_number_formats(schema: &mut Schema) {
+    let names_number = |format: &str| {
+        matches!(format, "float" | "double")
+            || format
+                .strip_prefix('u')
+                .unwrap_or(format)
+                .strip_prefix("int")
+                .is_some_and(|bits| bits.is_empty() || bits.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    if schema.get("format").and_then(Value::as_str).is_some_and(names_number) {
+        schema.remove("format");
+    }
+    transform_subschemas(&mut without_number_formats, schema);
 }
 
 /// The input schema of a tool whose arguments are `T`.
@@ -156,7 +175,6 @@ mod tests {
 
     #[derive(Deserialize, JsonSchema)]
     #[serde(rename_all = "lowercase")]
-    #[expect(dead_code, reason = "only its schema is looked at")]
     enum Kind {
         Note,
         Task,
@@ -178,6 +196,8 @@ mod tests {
             json!({"description": "What to look for.", "type": "string"})
         );
         assert_eq!(schema["properties"]["limit"]["default"], 10);
+        assert!(schema["properties"]["limit"].get("format").is_none());
+        assert_eq!(schema["properties"]["limit"]["minimum"], 0);
         assert_eq!(schema["properties"]["filter"]["properties"]["kind"]["enum"], json!(["note", "task"]));
         assert!(text.find("\"query\"").unwrap() < text.find("\"limit\"").unwrap());
         assert!(schema.get("title").is_none() && schema.get("$schema").is_none());

@@ -109,15 +109,20 @@ impl Operator {
 
     /// Whether an unescaped `character` can be part of a value. `several`: more values may follow.
     fn allows(self, character: char, several: bool) -> bool {
-        match self {
-            Self::Reserved | Self::Fragment => !(several && character == ','),
-            Self::Simple => !matches!(character, '/' | '?' | '#') && !(several && character == ','),
-            // A dot is never escaped, so one value may hold some; several are parted at each.
-            Self::Label => !matches!(character, '/' | '?' | '#') && !(several && character == '.'),
-            Self::Path => !matches!(character, '/' | '?' | '#'),
-            Self::PathParameter => !matches!(character, '/' | '?' | '#' | ';'),
-            Self::Query | Self::QueryContinuation => !matches!(character, '#' | '&'),
-        }
+        // A dot is never escaped, so a single label may hold some; several are parted at each.
+        let parts = match self {
+            Self::Simple | Self::Reserved | Self::Fragment => several && character == ',',
+            Self::Label => several && character == '.',
+            Self::Path => false,
+            Self::PathParameter => character == ';',
+            Self::Query | Self::QueryContinuation => character == '&',
+        };
+        let ends = match self {
+            Self::Reserved | Self::Fragment => false,
+            Self::Query | Self::QueryContinuation => character == '#',
+            _ => matches!(character, '/' | '?' | '#'),
+        };
+        !parts && !ends
     }
 }
 

@@ -69,9 +69,9 @@ impl Backend for Catalog {
                 let Some(structured) = &result.structured else {
                     return Err(breach(plugin, &"result lacks the structured part that its schema promises"));
                 };
-                schema
-                    .check(structured)
-                    .map_err(|why| breach(plugin, &format!("result does not fit its output schema: {why}")))?;
+                schema.check(structured).map_err(|why| {
+                    breach(plugin, &format!("result does not fit its output schema: {why}"))
+                })?;
             }
             if result.is_error && !denials.is_empty() {
                 let text = denials.join("\n");
@@ -277,10 +277,10 @@ impl Catalog {
 
 fn resumption(call: &CallInfo) -> Option<contract::Resumption> {
     let from: &Resumption = call.resumption.as_deref()?;
-    let answers = from.answers.iter().map(|answer| contract::Answer {
-        key: answer.key.clone(),
-        value: answer.value.to_string(),
-    });
+    let answers = from
+        .answers
+        .iter()
+        .map(|answer| contract::Answer { key: answer.key.clone(), value: answer.value.to_string() });
     Some(contract::Resumption { continuation: from.continuation.clone(), answers: answers.collect() })
 }
 
@@ -305,9 +305,8 @@ fn outcome<T>(plugin: &Plugin, finished: Finished<T>) -> Result<(T, Usage, Vec<S
         text.push_str("; ");
         text.push_str(denial);
     }
-    if let (CallError::Plugin(contract::Error::Denied(_)), Some(why)) = (&error, &plugin.holding.unapproved) {
-        text.push_str("; it holds nothing: ");
-        text.push_str(why);
+    if let (CallError::Plugin(contract::Error::Denied(_)), Some(_)) = (&error, &plugin.holding.unapproved) {
+        text.push_str("; nobody approved this plugin, so it holds nothing: ask the user");
     }
     Err(match error {
         CallError::Limit(_) => CallFailure::Limit(text),

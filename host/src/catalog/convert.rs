@@ -9,9 +9,9 @@ use crate::sandbox::{contract as wit, json};
 
 use super::types::{
     Annotations, Completions, Content, ElicitForm, ElicitUrl, EmbeddedResource, Icon, IconTheme, JsonObject,
-    KeyedQuestion, MediaContent, Outcome, Pending, Prompt, PromptArgument, PromptMessage, PromptResult, Question,
-    ResourceBody, ResourceContents, ResourceInfo, ResourceTemplate, Role, TaskSupport, TextContent, Tool,
-    ToolAnnotations, ToolResult,
+    KeyedQuestion, MediaContent, Outcome, Pending, Prompt, PromptArgument, PromptMessage, PromptResult,
+    Question, ResourceBody, ResourceContents, ResourceInfo, ResourceTemplate, Role, TaskSupport, TextContent,
+    Tool, ToolAnnotations, ToolResult,
 };
 
 /// What a plugin said that the contract does not allow.

@@ -15,8 +15,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{broadcast, watch};
 
 use crate::observe::Audit;
-use crate::sandbox::Usage;
 use crate::plugin::{Plugin, Status};
+use crate::sandbox::Usage;
 pub use crate::sandbox::json;
 
 use api::Change;

@@ -101,7 +101,8 @@ impl View {
             return Err(taken(&public.name, owner.plugin.config.name.as_str()));
         }
         public.annotations = Some(true_annotations(public.annotations.take(), &plugin.holding.grants));
-        let input = Schema::compile(&public.input_schema).map_err(|why| format!("its input schema: {why}"))?;
+        let input =
+            Schema::compile(&public.input_schema).map_err(|why| format!("its input schema: {why}"))?;
         let output = match &public.output_schema {
             Some(schema) => Some(Schema::compile(schema).map_err(|why| format!("its output schema: {why}"))?),
             None => None,
@@ -207,11 +208,8 @@ mod tests {
 
     #[test]
     fn a_claim_that_the_grants_contradict_is_overridden() {
-        let claim = ToolAnnotations {
-            read_only: Some(true),
-            open_world: Some(true),
-            ..ToolAnnotations::default()
-        };
+        let claim =
+            ToolAnnotations { read_only: Some(true), open_world: Some(true), ..ToolAnnotations::default() };
         let none = true_annotations(Some(claim), &Grants::default());
         assert_eq!((none.read_only, none.open_world), (Some(true), Some(false)));
         let state = Some(StateGrant { quota: 1, scope: StateScope::Plugin });

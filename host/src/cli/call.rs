@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::api::{Backend as _, CallEvents, CallInfo, ClientFacts, Done, Trace};
-use crate::catalog::types::{Content, LogLevel, Outcome, ResourceBody, ToolResult};
 use crate::catalog::json as strict_json;
+use crate::catalog::types::{Content, LogLevel, Outcome, ResourceBody, ToolResult};
 use crate::grants::{PluginName, units};
 use crate::sandbox::Usage;
 
@@ -47,12 +47,19 @@ pub enum Format {
 ///
 /// # Errors
 /// When there is no such plugin or tool, or the arguments are no JSON object.
-pub fn run(args: &Args, opened: Opened, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode, Failure> {
+pub fn run(
+    args: &Args,
+    opened: Opened,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<ExitCode, Failure> {
     let Opened { statuses, catalog, runtime, audit, .. } = opened;
     let arguments = strict_json::parse(&args.arguments)
         .map_err(|error| Failure::new(format!("the arguments: {error}")))?;
     if !arguments.is_object() {
-        return Err(Failure::new("the arguments are not a JSON object; write for example '{\"name\": \"x\"}'"));
+        return Err(Failure::new(
+            "the arguments are not a JSON object; write for example '{\"name\": \"x\"}'",
+        ));
     }
     let name = args.plugin.as_str();
     let status = statuses.iter().find(|status| status.name == name).ok_or_else(|| {
@@ -110,7 +117,11 @@ fn print(
 ) -> std::io::Result<()> {
     match outcome {
         Outcome::InputRequired(pending) => {
-            writeln!(err, "the tool asks {} questions first; call it from a client", pending.questions.len())?;
+            writeln!(
+                err,
+                "the tool asks {} questions first; call it from a client",
+                pending.questions.len()
+            )?;
         }
         Outcome::Complete(result) => {
             if result.is_error {

@@ -100,7 +100,10 @@ pub fn run(
                         }
                     }
                     found.prompts.iter().try_for_each(|prompt| row("prompt", &prompt.name))?;
-                    found.templates.iter().try_for_each(|template| row("template", &template.uri_template))?;
+                    found
+                        .templates
+                        .iter()
+                        .try_for_each(|template| row("template", &template.uri_template))?;
                 }
             }
         }

@@ -25,11 +25,11 @@ pub struct Args {
 ///
 /// # Errors
 /// When nobody reads.
-pub fn run(args: &Args, opened: Opened, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+pub fn run(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let faults = opened.catalog.faults();
     match args.format {
         Format::Json => {
-            let plugins: Vec<_> = opened.statuses.iter().map(|status| as_json(&opened, status)).collect();
+            let plugins: Vec<_> = opened.statuses.iter().map(|status| as_json(opened, status)).collect();
             let all = json!({"plugins": plugins, "faults": faults});
             writeln!(out, "{all:#}")?;
         }
@@ -39,7 +39,7 @@ pub fn run(args: &Args, opened: Opened, out: &mut dyn Write) -> Result<ExitCode,
                 writeln!(out, "no plugins in {folder}; put .wasm components there")?;
             }
             for status in opened.statuses.iter() {
-                print(&opened, status, out)?;
+                print(opened, status, out)?;
             }
             for fault in &faults {
                 writeln!(out, "{fault}")?;
@@ -80,7 +80,8 @@ fn print(opened: &Opened, status: &Status, out: &mut dyn Write) -> std::io::Resu
     let definitions = &plugin.definitions;
     let names: Vec<_> = tools(opened, plugin).collect();
     let prompts: Vec<_> = definitions.prompts.iter().map(|prompt| prompt.name.clone()).collect();
-    let templates: Vec<_> = definitions.templates.iter().map(|template| template.uri_template.clone()).collect();
+    let templates: Vec<_> =
+        definitions.templates.iter().map(|template| template.uri_template.clone()).collect();
     for (what, names) in [("tools", names), ("prompts", prompts), ("templates", templates)] {
         if !names.is_empty() {
             writeln!(out, "  {what:<10} {}", names.join(", "))?;

@@ -31,13 +31,14 @@ pub fn run(_: &Args, home: Home, surroundings: Surroundings) -> Result<ExitCode,
     let catalog = Catalog::new(Some(audit.clone()));
     let keeper = catalog.clone();
     std::thread::Builder::new().name("plugins".into()).spawn(move || {
-        if let Err(Failure(text)) = keep(home, surroundings, config, &keeper) {
-            tracing::error!("{text}");
+        if let Err(failure) = keep(home, surroundings, config, &keeper) {
+            tracing::error!("{}", failure.into_text());
             std::process::exit(1);
         }
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let served = runtime.block_on(stdio::serve_process(KennelHandler::new(catalog), stdio::Options::default()));
+    let served =
+        runtime.block_on(stdio::serve_process(KennelHandler::new(catalog), stdio::Options::default()));
     audit.flush();
     served?;
     // Not by returning: guests that still run are of no use to anybody, and nothing waits for them.

@@ -109,7 +109,9 @@ impl<U: Serialize + Send + 'static> Audit<U> {
     /// says.
     pub fn record(&self, record: Record<U>) {
         let Some(lines) = &self.inner.lines else { return };
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = lines.try_send(Line::Record(record)) {
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
+            lines.try_send(Line::Record(record))
+        {
             let lost = self.inner.lost.fetch_add(1, Ordering::Relaxed) + 1;
             if lost.is_power_of_two() {
                 tracing::error!("the audit cannot keep up: {lost} lines are lost");

@@ -121,9 +121,13 @@ impl Compiler {
         let line = text.lines().next().unwrap_or_default();
         Err(match (status.code(), signal(status)) {
             (Some(1), _) => CompileError::Refused(line.to_owned()),
-            (_, Some(libc_signal::XCPU | libc_signal::KILL)) => CompileError::Bound("2 minutes of processor time"),
+            (_, Some(libc_signal::XCPU | libc_signal::KILL)) => {
+                CompileError::Bound("2 minutes of processor time")
+            }
             // An allocation over the address space aborts; a stack of nested items overflows.
-            (_, Some(libc_signal::ABRT | libc_signal::SEGV | libc_signal::BUS)) => CompileError::Bound("4 GiB of memory"),
+            (_, Some(libc_signal::ABRT | libc_signal::SEGV | libc_signal::BUS)) => {
+                CompileError::Bound("4 GiB of memory")
+            }
             _ => CompileError::Child(format!("{status}: {line}")),
         })
     }
@@ -146,9 +150,7 @@ fn signal(status: std::process::ExitStatus) -> Option<i32> {
 /// to standard output or one line to standard error.
 #[must_use]
 pub fn child_main() -> ExitCode {
-    let bound = |resource, value| {
-        setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })
-    };
+    let bound = |resource, value| setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) });
     let run = || -> Result<(), String> {
         bound(Resource::As, MAX_SPACE).map_err(|error| error.to_string())?;
         bound(Resource::Cpu, MAX_CPU).map_err(|error| error.to_string())?;

@@ -408,7 +408,11 @@ struct Border;
 
 #[wasmtime_wasi::async_trait]
 impl CallHookHandler<CallState> for Border {
-    async fn handle_call_event(&self, mut store: StoreContextMut<'_, CallState>, hook: CallHook) -> Result<()> {
+    async fn handle_call_event(
+        &self,
+        mut store: StoreContextMut<'_, CallState>,
+        hook: CallHook,
+    ) -> Result<()> {
         let base = match hook {
             CallHook::CallingHost => CROSSING_FUEL,
             CallHook::ReturningFromHost => 0,

@@ -102,7 +102,8 @@ impl Graph {
     /// Removes observations; what is not there is passed over.
     pub(crate) fn delete_observations(&mut self, deletions: &[Deletion]) {
         for deletion in deletions {
-            if let Some(entity) = self.entities.iter_mut().find(|entity| entity.name == deletion.entity_name) {
+            if let Some(entity) = self.entities.iter_mut().find(|entity| entity.name == deletion.entity_name)
+            {
                 entity.observations.retain(|observation| !deletion.observations.contains(observation));
             }
         }
@@ -118,7 +119,9 @@ impl Graph {
     pub(crate) fn search(self, query: &str) -> Self {
         let query = query.to_lowercase();
         let has = |text: &String| text.to_lowercase().contains(&query);
-        self.around(|entity| has(&entity.name) || has(&entity.entity_type) || entity.observations.iter().any(has))
+        self.around(|entity| {
+            has(&entity.name) || has(&entity.entity_type) || entity.observations.iter().any(has)
+        })
     }
 
     /// The entities of these names, and every relation that touches one of them.
@@ -129,8 +132,9 @@ impl Graph {
     fn around(mut self, wanted: impl Fn(&Entity) -> bool) -> Self {
         self.entities.retain(wanted);
         let names: HashSet<&str> = self.entities.iter().map(|entity| entity.name.as_str()).collect();
-        self.relations
-            .retain(|relation| names.contains(relation.from.as_str()) || names.contains(relation.to.as_str()));
+        self.relations.retain(|relation| {
+            names.contains(relation.from.as_str()) || names.contains(relation.to.as_str())
+        });
         self
     }
 }
@@ -162,10 +166,14 @@ mod tests {
     #[test]
     fn only_names_that_were_there_before_are_passed_over() {
         let mut graph = graph();
-        let made = graph.create_entities(vec![entity("a", &["other"]), entity("d", &[]), entity("d", &["twice"])]);
+        let made =
+            graph.create_entities(vec![entity("a", &["other"]), entity("d", &[]), entity("d", &["twice"])]);
         assert_eq!(made, [entity("d", &[]), entity("d", &["twice"])]);
         assert_eq!(graph.entities.len(), 5);
-        assert_eq!(graph.create_relations(vec![relation("a", "b"), relation("x", "y")]), [relation("x", "y")]);
+        assert_eq!(
+            graph.create_relations(vec![relation("a", "b"), relation("x", "y")]),
+            [relation("x", "y")]
+        );
     }
 
     #[test]

@@ -99,7 +99,10 @@ struct DeleteEntities {
     output = Done
 )]
 fn delete_entities(args: DeleteEntities) -> Result<ToolResult> {
-    changed(|graph| Ok(graph.delete_entities(&args.entity_names)))?;
+    changed(|graph| {
+        graph.delete_entities(&args.entity_names);
+        Ok(())
+    })?;
     done("Entities deleted successfully")
 }
 
@@ -118,7 +121,10 @@ struct DeleteObservations {
     output = Done
 )]
 fn delete_observations(args: DeleteObservations) -> Result<ToolResult> {
-    changed(|graph| Ok(graph.delete_observations(&args.deletions)))?;
+    changed(|graph| {
+        graph.delete_observations(&args.deletions);
+        Ok(())
+    })?;
     done("Observations deleted successfully")
 }
 
@@ -138,7 +144,10 @@ struct DeleteRelations {
     output = Done
 )]
 fn delete_relations(args: DeleteRelations) -> Result<ToolResult> {
-    changed(|graph| Ok(graph.delete_relations(&args.relations)))?;
+    changed(|graph| {
+        graph.delete_relations(&args.relations);
+        Ok(())
+    })?;
     done("Relations deleted successfully")
 }
 
@@ -181,7 +190,12 @@ fn open_nodes(args: Open) -> Result<ToolResult> {
 }
 
 /// The full knowledge graph with all entities and relations
-#[resource("memory://knowledge-graph", name = "knowledge-graph", title = "Knowledge Graph", mime = "application/json")]
+#[resource(
+    "memory://knowledge-graph",
+    name = "knowledge-graph",
+    title = "Knowledge Graph",
+    mime = "application/json"
+)]
 fn knowledge_graph() -> Result<String> {
     Ok(serde_json::to_string_pretty(&store::load()?)?)
 }

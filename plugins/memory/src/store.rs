@@ -57,7 +57,9 @@ fn load_with(mut bytes: Option<Vec<u8>>) -> Result<(Graph, Option<Vec<u8>>, Vec<
         // A chunk was gone: another call replaced the graph meanwhile, so `graph` must be another now.
         let newer = read_kept()?;
         if newer == bytes {
-            return Err(Error::failed("a part of the kept graph is missing; restore the plugin's state or clear it"));
+            return Err(Error::failed(
+                "a part of the kept graph is missing; restore the plugin's state or clear it",
+            ));
         }
         bytes = newer;
     }

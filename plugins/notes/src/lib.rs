@@ -3,8 +3,8 @@
 
 mod store;
 
+use kennel_sdk::list_changed;
 use kennel_sdk::prelude::*;
-use kennel_sdk::{list_changed, resource_updated};
 use store::Note;
 
 #[derive(Deserialize, JsonSchema)]
@@ -24,7 +24,6 @@ fn create_note(args: NewNote) -> Result<Vec<Content>> {
     }
     let note = store::create(args.title, args.content)?;
     list_changed(ListKind::Resources);
-    resource_updated(&note.uri());
     Ok(vec![
         Content::text(format!("Created the note \"{}\": {}", note.title, note.uri())),
         Content::link(info(&note)),

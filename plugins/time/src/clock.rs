@@ -54,7 +54,9 @@ fn converted_at(now: Timestamp, source: &str, time: &str, target: &str) -> Resul
     let date = now.to_zoned(source_zone.clone()).date();
     let ambiguous = source_zone.to_ambiguous_zoned(date.to_datetime(wall));
     if matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. }) {
-        return Err(format!("Invalid time: {time} does not exist in {source} on {date} (skipped by a clock change)"));
+        return Err(format!(
+            "Invalid time: {time} does not exist in {source} on {date} (skipped by a clock change)"
+        ));
     }
     // Of an hour that comes twice, the first.
     let from = ambiguous.earlier().map_err(|error| format!("Invalid time: {error}"))?;
@@ -127,7 +129,20 @@ mod tests {
 
     #[test]
     fn times_that_are_none() {
-        for time in ["25:00", "24:00", "12:60", " 12:00", "12:00 ", "12", "", "012:00", "12:000", "+1:00", "١٢:٣٠", "a:b"] {
+        for time in [
+            "25:00",
+            "24:00",
+            "12:60",
+            " 12:00",
+            "12:00 ",
+            "12",
+            "",
+            "012:00",
+            "12:000",
+            "+1:00",
+            "١٢:٣٠",
+            "a:b",
+        ] {
             assert_eq!(
                 at("2026-11-21T10:00:00Z", "UTC", time, "UTC").unwrap_err(),
                 "Invalid time format. Expected HH:MM [24-hour format]",

@@ -8,7 +8,9 @@ use kennel_sdk::prelude::*;
 pub(crate) fn local() -> Result<String> {
     let name: String = setting("local-timezone")?.unwrap_or_else(|| "UTC".to_owned());
     if find(&name).is_none() {
-        return Err(Error::failed(format!("invalid local-timezone '{name}': not a known IANA timezone name")));
+        return Err(Error::failed(format!(
+            "invalid local-timezone '{name}': not a known IANA timezone name"
+        )));
     }
     Ok(name)
 }

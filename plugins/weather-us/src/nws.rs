@@ -166,7 +166,8 @@ mod tests {
             alert.to_string(),
             "Event: Flood\nArea: Unknown\nSeverity: Unknown\nStatus: Unknown\nHeadline: No headline\n---"
         );
-        let period: Period = serde_json::from_str(r#"{"name":"Tonight","temperature":41,"windSpeed":"5 mph"}"#).unwrap();
+        let period: Period =
+            serde_json::from_str(r#"{"name":"Tonight","temperature":41,"windSpeed":"5 mph"}"#).unwrap();
         assert_eq!(
             period.to_string(),
             "Tonight:\nTemperature: 41°F\nWind: 5 mph \nNo forecast available\n---"

@@ -25,7 +25,9 @@ pub(crate) fn attribute(
             plain(&function)?;
             let options = Options::parse_list.parse2(options.into())?;
             let made = expand(options, &function)?;
-            Ok(quote!(#function #made))
+            // What a call brings is the function's own: taking it by value is right, and so is a `Result` that
+            // a later version may need.
+            Ok(quote!(#[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps)] #function #made))
         });
     match expanded {
         Ok(tokens) => tokens.into(),
@@ -173,7 +175,9 @@ pub(crate) fn doc(attributes: &[Attribute]) -> Option<String> {
             && let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &pair.value
         {
             lines.extend(
-                text.value().lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()),
+                text.value()
+                    .split('\n')
+                    .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()),
             );
         }
     }
@@ -320,5 +324,37 @@ pub(crate) fn stand_in(function: &ItemFn) -> TokenStream {
         #[doc(hidden)]
         #[allow(non_camel_case_types, missing_docs, unreachable_pub, clippy::empty_structs_with_brackets)]
         #visibility struct #name {}
+    }
+}
+
+/// The message with which an expansion fails; for tests.
+#[cfg(test)]
+pub(crate) fn failure(
+    expand: fn(Options, &ItemFn) -> Result<TokenStream>,
+    options: &str,
+    function: &str,
+) -> String {
+    let run = || {
+        let function: ItemFn = syn::parse_str(function)?;
+        plain(&function)?;
+        expand(Options::parse_list.parse_str(options)?, &function)
+    };
+    match run() {
+        Ok(made) => format!("expanded to {made}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn paragraphs_of_a_doc_comment_are_kept() {
+        let function: ItemFn = syn::parse_str("/// One.\n///\n/// Two\n///   indented.\nfn f() {}").unwrap();
+        assert_eq!(doc(&function.attrs).unwrap(), "One.\n\nTwo\n  indented.");
+        let function: ItemFn = syn::parse_str("#[doc = \"\"] fn f() {}").unwrap();
+        assert_eq!(doc(&function.attrs), None);
     }
 }

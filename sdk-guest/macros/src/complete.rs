@@ -63,3 +63,26 @@ pub(crate) fn expand(mut options: Options, function: &ItemFn) -> Result<TokenStr
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::expand;
+    use crate::common::failure;
+
+    #[test]
+    fn mistakes_say_what_to_write() {
+        for (options, function, says) in [
+            ("", "fn f(value: &str) {}", "say what is completed"),
+            (
+                "prompt = \"p\", template = \"t\", argument = \"a\"",
+                "fn f(value: &str) {}",
+                "say what is completed",
+            ),
+            ("prompt = \"p\"", "fn f(value: &str) {}", "say which argument"),
+            ("prompt = \"p\", argument = \"a\"", "fn f() {}", "take what was typed"),
+        ] {
+            let error = failure(expand, options, function);
+            assert!(error.contains(says), "{options} {function}: {error}");
+        }
+    }
+}

@@ -14,32 +14,31 @@ mod tool;
 
 use proc_macro::TokenStream;
 
-/// Makes a function a tool. See `kennel_sdk::tool`.
+/// `#[tool]`
 #[proc_macro_attribute]
 pub fn tool(options: TokenStream, item: TokenStream) -> TokenStream {
     common::attribute(options, item, tool::expand)
 }
 
-/// Makes a function a resource or a family of resources. See `kennel_sdk::resource`.
+/// `#[resource]`
 #[proc_macro_attribute]
 pub fn resource(options: TokenStream, item: TokenStream) -> TokenStream {
     common::attribute(options, item, resource::expand)
 }
 
-/// Makes a function a prompt. See `kennel_sdk::prompt`.
+/// `#[prompt]`
 #[proc_macro_attribute]
 pub fn prompt(options: TokenStream, item: TokenStream) -> TokenStream {
     common::attribute(options, item, prompt::expand)
 }
 
-/// Makes a function propose values for an argument of a prompt or a variable of a template. See
-/// `kennel_sdk::complete`.
+/// `#[complete]`
 #[proc_macro_attribute]
 pub fn complete(options: TokenStream, item: TokenStream) -> TokenStream {
     common::attribute(options, item, complete::expand)
 }
 
-/// Exports a plugin's functions and writes its manifest. See `kennel_sdk::plugin`.
+/// `plugin!`
 #[proc_macro]
 pub fn plugin(input: TokenStream) -> TokenStream {
     plugin::expand(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()

@@ -206,3 +206,36 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
         };
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn expanded(input: &str) -> Result<String> {
+        expand(input.parse().unwrap()).map(|tokens| tokens.to_string())
+    }
+
+    #[test]
+    fn only_what_is_named_is_exported() {
+        let text = expanded("tools: [a, m::b]").unwrap();
+        assert!(text.contains("export_tools"));
+        for other in ["export_resources", "export_prompts", "export_completion"] {
+            assert!(!text.contains(other), "{other}");
+        }
+        assert!(text.contains("kennel:manifest"));
+    }
+
+    #[test]
+    fn mistakes_say_what_to_write() {
+        for (input, says) in [
+            ("", "name what the plugin offers"),
+            ("asks: { elicit: true }", "name what the plugin offers"),
+            ("tool: [a]", "a plugin has no `tool`; it has `tools`"),
+            ("tools: [a], tools: [b]", "given twice"),
+        ] {
+            let error = expanded(input).unwrap_err().to_string();
+            assert!(error.contains(says), "{input}: {error}");
+        }
+    }
+}

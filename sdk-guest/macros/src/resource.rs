@@ -211,3 +211,26 @@ fn static_part(part: &Part, parameters: &[Parameter]) -> TokenStream {
         variables: &[#(#variables),*],
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::expand;
+    use crate::common::failure;
+
+    #[test]
+    fn mistakes_say_what_to_write() {
+        for (options, function, says) in [
+            ("", "fn f() {}", "begin with the URI or template"),
+            ("\"notes/{id}\"", "fn f(id: String) {}", "begins with a scheme"),
+            ("\"n:///{id}\"", "fn f() {}", "add `id: String` to the function"),
+            ("\"n:///{id}\"", "fn f(id: String, other: u8) {}", "has no variable `other`"),
+            ("\"n:///{id\"", "fn f() {}", "without its `}`"),
+            ("\"n:///x\", list = l", "fn f() {}", "leave `list` out"),
+            ("\"n:///{id}\", size = 3", "fn f(id: String) {}", "belongs to a single resource"),
+            ("\"n:///x\", mim = \"m\"", "fn f() {}", "#[resource] has no option `mim`"),
+        ] {
+            let error = failure(expand, options, function);
+            assert!(error.contains(says), "{options} {function}: {error}");
+        }
+    }
+}

@@ -138,3 +138,34 @@ pub(crate) fn expand(mut options: Options, function: &ItemFn) -> Result<TokenStr
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::expand;
+    use crate::common::failure;
+
+    #[test]
+    fn mistakes_say_what_to_write() {
+        for (options, function, says) in [
+            ("", "fn f() {}", "say what `f` does in a doc comment"),
+            ("nam = \"x\"", "/// D\nfn f() {}", "#[tool] has no option `nam`; it has `name`, `title`"),
+            ("name = \"a b\"", "/// D\nfn f() {}", "`a b` cannot be a name"),
+            ("name = x", "/// D\nfn f() {}", "`name` is a string"),
+            ("title", "/// D\nfn f() {}", "write `title = …`"),
+            ("read_only, read_only", "/// D\nfn f() {}", "`read_only` is given twice"),
+            ("\"x\"", "/// D\nfn f() {}", "write which option this is"),
+            ("task = \"maybe\"", "/// D\nfn f() {}", "not \"maybe\""),
+            ("output = T, output_schema = S", "/// D\nfn f() {}", "give either"),
+            ("icons = x", "/// D\nfn f() {}", "`icons` is a list"),
+            ("", "/// D\nfn f(a: A, b: B) {}", "put all arguments into one struct"),
+            ("", "/// D\nfn f(a: &A) {}", "take the arguments by value"),
+            ("", "/// D\nfn f(a: Context, b: &Context) {}", "one `Context` is enough"),
+            ("", "/// D\nfn f(&self) {}", "write a free function"),
+            ("", "/// D\nasync fn f() {}", "write a plain `fn`"),
+            ("", "/// D\nfn f<T>(a: T) {}", "cannot be generic"),
+        ] {
+            let error = failure(expand, options, function);
+            assert!(error.contains(says), "{options} {function}: {error}");
+        }
+    }
+}
