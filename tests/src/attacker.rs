@@ -19,7 +19,9 @@ const HEAP: u32 = 32 * 1024;
 ///
 /// In the bodies these are there: `(memory $memory)` of [`Attacker::memory`] pages, `(global $heap (mut i32))`,
 /// `(func $allocate (param $size i32) (result i32))`, `(func $say (param $text i32) (param $length i32))`, which sets
-/// the text of the answer, and in `call` the raw parameters `$name $name_len $arguments $arguments_len`.
+/// the text of the answer, the addresses of the answer `(global $result i32)` and of its only content
+/// `(global $content i32)`, and in `call` the raw parameters `$name $name_len $arguments $arguments_len` and the locals
+/// `$i $j $k` (i32) and `$l` (i64).
 #[derive(Clone, Debug)]
 pub struct Attacker {
     tools: Vec<Tool>,
@@ -33,6 +35,7 @@ pub struct Attacker {
     call: String,
     kennel: Option<String>,
     extra_wit: String,
+    beside: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,6 +69,7 @@ impl Attacker {
             call: String::new(),
             kennel: None,
             extra_wit: String::new(),
+            beside: None,
         }
     }
 
@@ -150,6 +154,14 @@ impl Attacker {
         self
     }
 
+    /// Instantiates another component without imports, given as text, inside this one: the way to many instances,
+    /// memories and tables.
+    #[must_use]
+    pub fn beside(mut self, component: &str) -> Self {
+        self.beside = Some(component.to_owned());
+        self
+    }
+
     /// The component's bytes.
     ///
     /// # Panics
@@ -160,11 +172,21 @@ impl Attacker {
         let (resolve, world) = self.world();
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
             .expect("the world encodes");
-        ComponentEncoder::default()
+        let mut component = ComponentEncoder::default()
             .validate(true)
             .module(&module)
             .and_then(|mut encoder| encoder.encode())
-            .unwrap_or_else(|error| panic!("{error:#}\n{}", self.module()))
+            .unwrap_or_else(|error| panic!("{error:#}\n{}", self.module()));
+        if let Some(beside) = &self.beside {
+            // Sections may be appended: they only add to the index spaces. 4 is a component, 5 its instances.
+            let index = count_sections(&component, 4);
+            section(&mut component, 4, &wat::parse_str(beside).unwrap_or_else(|error| panic!("{error}")));
+            let mut instances = vec![1, 0];
+            leb(&mut instances, index);
+            instances.push(0);
+            section(&mut component, 5, &instances);
+        }
+        component
     }
 
     fn version(&self) -> &str {
@@ -230,6 +252,8 @@ impl Attacker {
 {functions}
 (memory $memory (export "memory") {pages} {most})
 (global $heap (mut i32) (i32.const {HEAP}))
+(global $result i32 (i32.const {answer}))
+(global $content i32 (i32.const {content}))
 (data (i32.const {DATA}) "{data}")
 {items}
 {start}
@@ -253,6 +277,7 @@ impl Attacker {
   {call}
   (i32.const {answer}))
 )"#,
+            content = data.answer_text - 8,
             text = data.answer_text,
             length = data.answer_text + 4,
         )
@@ -324,4 +349,37 @@ impl std::fmt::Display for Data {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.bytes.iter().try_for_each(|byte| write!(f, "\\{byte:02x}"))
     }
+}
+
+fn leb(out: &mut Vec<u8>, mut value: usize) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn section(out: &mut Vec<u8>, id: u8, body: &[u8]) {
+    out.push(id);
+    leb(out, body.len());
+    out.extend_from_slice(body);
+}
+
+/// How many sections of this kind stand at the top of a component.
+fn count_sections(component: &[u8], kind: u8) -> usize {
+    let (mut at, mut count) = (8, 0);
+    while at < component.len() {
+        count += usize::from(component[at] == kind);
+        let (mut size, mut shift) = (0, 0);
+        loop {
+            at += 1;
+            size |= usize::from(component[at] & 0x7f) << shift;
+            shift += 7;
+            if component[at] & 0x80 == 0 {
+                break;
+            }
+        }
+        at += 1 + size;
+    }
+    count
 }

@@ -7,6 +7,7 @@
 
 #[cfg(feature = "attackers")]
 mod attacker;
+mod bystander;
 mod client;
 mod home;
 pub mod nws;
@@ -14,6 +15,7 @@ mod paths;
 
 #[cfg(feature = "attackers")]
 pub use attacker::Attacker;
+pub use bystander::{Bystander, CALM, Waits};
 pub use client::{Client, MODERN, Reply, modern_meta};
 pub use home::{Home, Run};
 pub use paths::{clients_dir, kennel_bin, node, plugin_file, python, source_root, target_dir};
