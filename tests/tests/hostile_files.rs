@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use kennel_tests::{Client, Home, Run, kennel_bin, unharmed, words};
+use kennel_tests::{Bystander, Client, Home, Run, kennel_bin, words};
 use serde_json::{Value, json};
 
 const CANARY: &str = "outside-4711-canary";
@@ -40,10 +40,16 @@ impl Scene {
     }
 
     fn serve(&self) -> Client {
-        let client = self.home.serve();
-        client.initialize();
-        client
+        served(&self.home)
     }
+}
+
+/// A client of a host that is ready: compiling the plugins is no part of an attack.
+fn served(home: &Home) -> Client {
+    let client = home.serve();
+    client.initialize();
+    client.call("hello__hello", &json!({ "name": "first" }));
+    client
 }
 
 /// A path as a string of TOML (or JSON).
@@ -199,7 +205,7 @@ fn no_path_leads_out() {
     ];
 
     let started = Instant::now();
-    let said = unharmed(&client, || {
+    let said = Bystander::beside(&client, || {
         let mut said = Vec::new();
         // The odd ones last: they may move what the others try to.
         let all = [(&on, all_on as fn(&str) -> Vec<Value>), (&through, all_through), (&odd, all_through)];
@@ -257,7 +263,7 @@ fn the_refusal_is_one_line_that_names_the_plugin() {
         (json!({ "path": "/granted/inner/file", "text": "hostile" }), "read-only"),
         (json!({ "path": "/granted/../outside/secret" }), "dots"),
     ] {
-        let result = unharmed(&client, || client.call("attacker__ordinary", &arguments));
+        let result = Bystander::beside(&client, || client.call("attacker__ordinary", &arguments));
         let said = words(&result);
         assert_eq!(result["isError"], true, "{what}: {said}");
         assert!(said.starts_with("plugin `attacker`: denied: /granted/"), "{what}: {said}");
@@ -272,7 +278,7 @@ fn the_refusal_is_one_line_that_names_the_plugin() {
 fn the_guest_makes_no_links() {
     let scene = Scene::new("own-links", READ_WRITE);
     let client = scene.serve();
-    let said = unharmed(&client, || {
+    let said = Bystander::beside(&client, || {
         tried(
             &client,
             &[
@@ -316,7 +322,7 @@ fn a_path_that_is_swapped_during_the_call_never_leads_out() {
             }
         });
         let end = End(&over);
-        let all = unharmed(&client, || {
+        let all = Bystander::beside(&client, || {
             let (mut seen, mut worked) = (Vec::<String>::new(), 0);
             // Several calls, until swaps really fell into them.
             for _ in 0..50 {
@@ -369,7 +375,7 @@ fn what_is_no_file_is_not_opened() {
     }
     let client = scene.serve();
     let started = Instant::now();
-    unharmed(&client, || {
+    Bystander::beside(&client, || {
         for name in names {
             for verb in ["read", "truncate", "create", "write-through-reader", "set-times"] {
                 let said = tried(&client, &[json!({ "try": verb, "path": name })]);
@@ -411,7 +417,7 @@ fn a_read_only_grant_changes_nothing() {
     let scene = Scene::new("read-only", "mode = \"read-only\"");
     let client = scene.serve();
     let kept = snapshot(&scene.granted);
-    let said = unharmed(&client, || tried(&client, &changes()));
+    let said = Bystander::beside(&client, || tried(&client, &changes()));
     for (step, answer) in changes().iter().zip(&said) {
         assert!(matches!(answer.as_str(), "not-permitted" | "read-only"), "{step}: {answer}");
     }
@@ -455,7 +461,7 @@ fn a_quota_bounds_what_is_added() {
         (all.len(), bytes)
     };
     let (files, bytes) = held(&scene.granted);
-    let said = unharmed(&client, || {
+    let said = Bystander::beside(&client, || {
         tried(
             &client,
             &[
@@ -616,9 +622,8 @@ fn a_stranger_under_a_known_name_holds_nothing() {
 
     // Never approved: it runs, with nothing.
     home.plugin("hello").hostile_as("attacker", "docs").config(&config);
-    let client = home.serve();
-    client.initialize();
-    let (seen, files, kept, web) = unharmed(&client, || attack(&client));
+    let client = served(&home);
+    let (seen, files, kept, web) = Bystander::beside(&client, || attack(&client));
     let seen: Value = serde_json::from_str(&seen).unwrap();
     assert_eq!(
         (&seen["environment"], &seen["directories"], &seen["settings"]),
@@ -632,8 +637,7 @@ fn a_stranger_under_a_known_name_holds_nothing() {
 
     // The rightful owner is approved; it has what was granted.
     home.approve();
-    let client = home.serve();
-    client.initialize();
+    let client = served(&home);
     let (seen, files, kept, _) = attack(&client);
     assert!(seen.contains("TARGET") && seen.contains(CANARY), "{seen}");
     assert!(files.contains(CANARY), "{files}");
@@ -642,16 +646,14 @@ fn a_stranger_under_a_known_name_holds_nothing() {
     // Another file takes the name, in a running host and at the next start: what was approved goes on serving.
     let tools = |client: &Client| client.request("tools/list", json!({})).unwrap().to_string();
     home.plugin_as("notes", "docs");
-    unharmed(&client, || {
+    Bystander::beside(&client, || {
         for _ in 0..10 {
             std::thread::sleep(Duration::from_millis(200));
             assert!(tools(&client).contains("docs__surroundings"), "the newcomer took the place");
         }
     });
     drop(client);
-    let client = home.serve();
-    client.initialize();
-    client.call("hello__hello", &json!({ "name": "x" }));
+    let client = served(&home);
     let list = tools(&client);
     assert!(list.contains("docs__surroundings") && !list.contains("docs__add"), "{list}");
     assert!(attack(&client).1.contains(CANARY));
@@ -664,9 +666,8 @@ fn a_stranger_under_a_known_name_holds_nothing() {
         .plugin("hello")
         .bytes("docs", &padded(&std::fs::read(kennel_tests::hostile_file("attacker")).unwrap()))
         .config(&config);
-    let client = other.serve();
-    client.initialize();
-    let (seen, files, kept, web) = unharmed(&client, || attack(&client));
+    let client = served(&other);
+    let (seen, files, kept, web) = Bystander::beside(&client, || attack(&client));
     assert!(!seen.contains("TARGET") && !seen.contains(CANARY), "{seen}");
     assert!(files.contains("it holds nothing:"), "{files}");
     assert!(

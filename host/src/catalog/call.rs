@@ -305,9 +305,8 @@ fn outcome<T>(plugin: &Plugin, finished: Finished<T>) -> Result<(T, Usage, Vec<S
         text.push_str("; ");
         text.push_str(denial);
     }
-    if let (CallError::Plugin(contract::Error::Denied(_)), Some(why)) = (&error, &plugin.holding.unapproved) {
-        text.push_str("; it holds nothing: ");
-        text.push_str(why);
+    if let (CallError::Plugin(contract::Error::Denied(_)), Some(_)) = (&error, &plugin.holding.unapproved) {
+        text.push_str("; nobody approved this plugin, so it holds nothing: ask the user");
     }
     Err(match error {
         CallError::Limit(_) => CallFailure::Limit(text),

@@ -20,7 +20,7 @@ impl Schema {
             .with_pattern_options(PatternOptions::regex())
             .build(&Value::Object(schema.clone()))
             .map(Self)
-            .map_err(|error| cut(error.to_string()))
+            .map_err(|error| cut(&error.to_string()))
     }
 
     /// Says where a value does not fit and why; one line.
@@ -31,7 +31,7 @@ impl Schema {
         let mut faults = self.0.iter_errors(value).map(|error| {
             let place = error.instance_path().to_string();
             let place = if place.is_empty() { "/".to_owned() } else { place };
-            format!("{place}: {}", cut(error.to_string()))
+            format!("{place}: {}", cut(&error.to_string()))
         });
         let mut shown: Vec<_> = faults.by_ref().take(SHOWN).collect();
         if faults.next().is_some() {
@@ -41,7 +41,7 @@ impl Schema {
     }
 }
 
-fn cut(text: String) -> String {
+fn cut(text: &str) -> String {
     let mut text = text.replace('\n', " ");
     if text.len() > MAX_FAULT {
         text.truncate(text.floor_char_boundary(MAX_FAULT));
@@ -56,13 +56,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn schema(value: Value) -> Result<Schema, String> {
+    fn schema(value: &Value) -> Result<Schema, String> {
         Schema::compile(value.as_object().unwrap())
     }
 
     #[test]
     fn a_fault_names_its_place() {
-        let schema = schema(json!({
+        let schema = schema(&json!({
             "type": "object", "required": ["n"], "properties": {"n": {"type": "integer", "minimum": 0}}
         }))
         .unwrap();
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn nothing_is_fetched() {
-        let fault = schema(json!({"$ref": "http://127.0.0.1:9/schema.json"})).err().unwrap();
+        let fault = schema(&json!({"$ref": "http://127.0.0.1:9/schema.json"})).err().unwrap();
         assert!(!fault.is_empty());
     }
 }

@@ -25,11 +25,11 @@ pub struct Args {
 ///
 /// # Errors
 /// When nobody reads.
-pub fn run(args: &Args, opened: Opened, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+pub fn run(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let faults = opened.catalog.faults();
     match args.format {
         Format::Json => {
-            let plugins: Vec<_> = opened.statuses.iter().map(|status| as_json(&opened, status)).collect();
+            let plugins: Vec<_> = opened.statuses.iter().map(|status| as_json(opened, status)).collect();
             let all = json!({"plugins": plugins, "faults": faults});
             writeln!(out, "{all:#}")?;
         }
@@ -39,7 +39,7 @@ pub fn run(args: &Args, opened: Opened, out: &mut dyn Write) -> Result<ExitCode,
                 writeln!(out, "no plugins in {folder}; put .wasm components there")?;
             }
             for status in opened.statuses.iter() {
-                print(&opened, status, out)?;
+                print(opened, status, out)?;
             }
             for fault in &faults {
                 writeln!(out, "{fault}")?;

@@ -58,19 +58,39 @@ enum Verb {
     ClientConfig(client_config::Args),
 }
 
-/// Why a verb failed before it could do its work; one line for people.
+/// Why a verb failed before it could do its work.
 #[derive(Debug)]
-pub struct Failure(String);
+pub enum Failure {
+    /// In words for people.
+    Said(String),
+    /// The reader of standard output went away.
+    NobodyReads,
+}
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(error.to_string())
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        while let Some(error) = cause {
+            if error.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe) {
+                return Self::NobodyReads;
+            }
+            cause = error.source();
+        }
+        Self::Said(error.to_string())
     }
 }
 
 impl Failure {
     fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self::Said(text.into())
+    }
+
+    /// As words.
+    fn into_text(self) -> String {
+        match self {
+            Self::Said(text) => text,
+            Self::NobodyReads => "nobody reads standard output".into(),
+        }
     }
 }
 
@@ -85,7 +105,9 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,
-        Err(Failure(text)) => {
+        // Whoever read has seen enough, as with `kennel list | head -1`.
+        Err(Failure::NobodyReads) => ExitCode::SUCCESS,
+        Err(Failure::Said(text)) => {
             let mut err = io::stderr().lock();
             for line in text.lines() {
                 let _ = writeln!(err, "kennel: {line}");
@@ -107,18 +129,23 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             drop(out);
             serve::run(&args, home, surroundings)
         }
-        Verb::List(args) => list::run(&args, Opened::open(home, surroundings)?, &mut out),
+        Verb::List(args) => list::run(&args, &Opened::open(home, surroundings)?, &mut out),
         Verb::Call(args) => call::run(&args, Opened::open(home, surroundings)?, &mut out, &mut err),
         Verb::Inspect(args) => inspect::run(&args, home, surroundings, &mut out),
         Verb::Approve(args) => {
             let opened = Opened::lazily(home, surroundings);
-            let (home, surroundings) = (opened.home().clone(), opened.surroundings().clone());
-            Ok(approve::run(&args, &home, &surroundings, &mut opened.reader(), &mut out, &mut err)?)
+            Ok(approve::run(
+                &args,
+                opened.home(),
+                opened.surroundings(),
+                &mut opened.reader(),
+                &mut out,
+                &mut err,
+            )?)
         }
         Verb::Check(args) => {
             let opened = Opened::lazily(home, surroundings);
-            let (home, surroundings) = (opened.home().clone(), opened.surroundings().clone());
-            Ok(check::run(&args, &home, &surroundings, &mut opened.reader(), &mut out)?)
+            Ok(check::run(&args, opened.home(), opened.surroundings(), &mut opened.reader(), &mut out)?)
         }
         Verb::ClientConfig(args) => {
             let command = std::env::current_exe()?;
@@ -128,7 +155,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
 }
 
 fn start_log(directives: Option<&str>, serving: bool) -> Result<(), Failure> {
-    let default = if serving { "info" } else { "warn" };
+    // The protocol library tells of every notification at `info`.
+    let default = if serving { "info,rmcp=warn" } else { "warn" };
     let filter = EnvFilter::try_new(directives.unwrap_or(default))
         .map_err(|error| Failure::new(format!("--log {}: {error}", directives.unwrap_or(default))))?;
     tracing_subscriber::fmt()

@@ -72,7 +72,7 @@ impl Lazy {
     /// Reads components, with nothing granted.
     pub(super) fn reader(&self) -> impl FnMut(&crate::plugin::PluginFile) -> Result<Reading, String> {
         |file| {
-            let (runtime, loader) = self.loader().map_err(|Failure(text)| text)?;
+            let (runtime, loader) = self.loader().map_err(Failure::into_text)?;
             let component = runtime.block_on(loader.read(file)).map_err(|error| error.to_string())?;
             let definitions = component.definitions.hashes().map_err(|error| error.to_string())?;
             Ok(Reading { asked: component.asked, definitions })

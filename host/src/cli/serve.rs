@@ -31,8 +31,8 @@ pub fn run(_: &Args, home: Home, surroundings: Surroundings) -> Result<ExitCode,
     let catalog = Catalog::new(Some(audit.clone()));
     let keeper = catalog.clone();
     std::thread::Builder::new().name("plugins".into()).spawn(move || {
-        if let Err(Failure(text)) = keep(home, surroundings, config, &keeper) {
-            tracing::error!("{text}");
+        if let Err(failure) = keep(home, surroundings, config, &keeper) {
+            tracing::error!("{}", failure.into_text());
             std::process::exit(1);
         }
     })?;

@@ -7,5 +7,6 @@ mod error;
 mod events;
 mod handler;
 
+pub use crate::catalog::api::Backend;
 pub use crate::catalog::json;
 pub use handler::{KennelHandler, RawArguments};

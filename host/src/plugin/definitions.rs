@@ -106,14 +106,14 @@ impl Definitions {
     }
 
     fn check(&self) -> Result<(), DefinitionsError> {
-        let tools = self.tools.iter().map(|tool| tool.name.as_str());
-        let prompts = self.prompts.iter().map(|prompt| prompt.name.as_str());
+        let mut tools = self.tools.iter().map(|tool| tool.name.as_str());
+        let mut prompts = self.prompts.iter().map(|prompt| prompt.name.as_str());
         let templates = self.templates.iter().map(|template| template.uri_template.as_str());
         unique("tool", "tools", tools.clone())?;
         unique("prompt", "prompts", prompts.clone())?;
         unique("template", "templates", templates)?;
-        tools.map(|name| usable("tool", name)).collect::<Result<(), _>>()?;
-        prompts.map(|name| usable("prompt", name)).collect::<Result<(), _>>()?;
+        tools.try_for_each(|name| usable("tool", name))?;
+        prompts.try_for_each(|name| usable("prompt", name))?;
         for tool in &self.tools {
             schema(&tool.name, "input", &tool.input_schema)?;
             if let Some(output) = &tool.output_schema {

@@ -95,7 +95,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// When it was made by other engine settings.
-    pub fn load(self: &Arc<Self>, file: AuthenticFile) -> Result<Code, CodeError> {
+    pub fn load(self: &Arc<Self>, file: &AuthenticFile) -> Result<Code, CodeError> {
         // wasmtime maps a path; this one names the very file that is open, whatever its folder holds by
         // now. The map outlives the handle.
         let path = open_file(&file.0);

@@ -8,7 +8,7 @@ use wasmtime::{
 };
 
 /// Instances that can exist at once in the process, and so calls that can run at once.
-pub const POOL_SLOTS: u32 = 256;
+pub(super) const POOL_SLOTS: u32 = 256;
 /// Bytes one linear memory can have at most; no limit can be set higher.
 pub const MAX_MEMORY: usize = 256 << 20;
 /// Elements one table can have at most.
@@ -22,7 +22,7 @@ pub const MAX_TABLES: u32 = 16;
 
 /// Fuel a guest burns between two yields. Yielding every 100 000 units is free (measured: within
 /// noise; every 10 000 costs half), and is 5 to 50 µs of guest time.
-pub const SLICE_FUEL: u64 = 100_000;
+pub(super) const SLICE_FUEL: u64 = 100_000;
 
 /// A `memory.grow` of one page: about what zeroing the page costs.
 const GROW_FUEL_PER_PAGE: u8 = 100;
@@ -50,7 +50,7 @@ fn base() -> Config {
 /// # Errors
 /// When the machine cannot reserve the pool's address space, which the caller meets with
 /// [`on_demand`].
-pub fn pooled() -> Result<Engine> {
+pub(super) fn pooled() -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(POOL_SLOTS)
         .total_core_instances(4 * POOL_SLOTS)
@@ -82,6 +82,6 @@ pub fn pooled() -> Result<Engine> {
 ///
 /// # Errors
 /// When the machine's processor is not supported.
-pub fn on_demand() -> Result<Engine> {
+pub(super) fn on_demand() -> Result<Engine> {
     Engine::new(&base())
 }

@@ -25,7 +25,7 @@ const SPIN: Duration = Duration::from_micros(30);
 
 /// Names the plugin a task runs for; turns in the slow lane are taken between these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TaskOwner(pub u64);
+pub(super) struct TaskOwner(pub(super) u64);
 
 struct Meta {
     owner: TaskOwner,
@@ -33,7 +33,7 @@ struct Meta {
 }
 
 /// Runs guests. Dropping it ends its threads once they are through with their present slice.
-pub struct Executor {
+pub(super) struct Executor {
     lanes: Arc<Lanes>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -44,7 +44,7 @@ impl Executor {
     ///
     /// # Errors
     /// When the system refuses a thread.
-    pub fn start(io: &tokio::runtime::Handle) -> std::io::Result<Self> {
+    pub(super) fn start(io: &tokio::runtime::Handle) -> std::io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(2, usize::from).max(2);
         let lanes = Arc::new(Lanes::default());
         let mut threads = Vec::with_capacity(2 * cores);
@@ -70,7 +70,7 @@ impl Executor {
 
     /// Runs a future of `owner`'s on the guests' threads. Dropping the returned task drops the future
     /// at its next yield. A panic in it becomes `Err` with the panic's message.
-    pub fn spawn<T: Send + 'static>(
+    pub(super) fn spawn<T: Send + 'static>(
         &self,
         owner: TaskOwner,
         future: impl Future<Output = T> + Send + 'static,

@@ -15,8 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::front_door::{self, Admitted};
 use super::inbox::Inbox;
 use super::outbox::Outbox;
-use crate::catalog::api::Backend;
-use crate::mcp::KennelHandler;
+use crate::mcp::{Backend, KennelHandler};
 
 /// How much is read from the pipe at once, in bytes.
 const READ_AT_ONCE: usize = 256 << 10;

@@ -44,7 +44,7 @@ const SCHEMA: &str = "
 
 /// Why the store did not do it. The texts go to a guest: no paths.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// The write would pass the quota, in bytes.
     #[error("the store may hold {0} bytes")]
     Quota(u64),
