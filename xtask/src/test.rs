@@ -12,6 +12,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     clients::install(workspace)?;
     workspace.build_host()?;
     plugins::build(workspace)?;
+    plugins::build_hostile(workspace)?;
     lint::run(workspace)?;
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     if lint::has("nextest") {
