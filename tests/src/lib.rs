@@ -9,9 +9,12 @@
 mod attacker;
 mod bystander;
 mod client;
+mod flood;
 mod home;
 pub mod nws;
 mod paths;
+mod process;
+mod trial;
 
 #[cfg(feature = "attackers")]
 pub use attacker::Attacker;
@@ -19,3 +22,6 @@ pub use bystander::{Bystander, CALM, Waits};
 pub use client::{Client, MODERN, Reply, modern_meta, words};
 pub use home::{Home, Run, run_to_end};
 pub use paths::{clients_dir, hostile_file, kennel_bin, node, plugin_file, python, source_root, target_dir};
+pub use flood::{Flood, Flooded};
+pub use process::cpu_time;
+pub use trial::Trial;

@@ -312,7 +312,7 @@ fn outcome<T>(plugin: &Plugin, finished: Finished<T>) -> Result<(T, Usage, Vec<S
     }
     Err(match error {
         CallError::Limit(_) => CallFailure::Limit(text),
-        CallError::Panicked { .. } | CallError::Trapped(_) => CallFailure::Trap(text),
+        CallError::Panicked { .. } | CallError::Trapped(_) | CallError::Exited(_) => CallFailure::Trap(text),
         CallError::Cancelled => CallFailure::Cancelled,
         CallError::Busy(_) => CallFailure::Busy(text),
         CallError::Unsupported(_) | CallError::Internal(_) => CallFailure::Internal(text),
