@@ -147,6 +147,9 @@ fn calls(text: &str) -> Result<Vec<Call>, CaseError> {
 }
 
 fn call(value: Value) -> Result<Call, String> {
+    if !value.is_object() {
+        return Err("is not an object; write for example {\"tool\": \"hello\", \"arguments\": {}}".to_owned());
+    }
     let Written { tool, resource, prompt, arguments, answers, expect } =
         serde_path_to_error::deserialize(value).map_err(|error| error.to_string())?;
     let what = match (tool, resource, prompt) {
