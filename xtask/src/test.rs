@@ -5,24 +5,31 @@
 use anyhow::Result;
 
 use crate::workspace::{self, Workspace, say};
-use crate::{clients, lint, plugins};
+use crate::{clients, lint, plugins, toolchain};
 
 /// Builds and installs what the tests need, then runs all of them.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     clients::install(workspace)?;
     workspace.build_host()?;
     plugins::build(workspace)?;
+    plugins::build_hostile(workspace)?;
     lint::run(workspace)?;
+    // Tests that build a plugin use the compiler that the plugins were built with.
+    let wasm = toolchain::find(workspace)?;
+    let tests = |args: &[&str]| {
+        let mut command = workspace.cargo(args);
+        command.env_remove("KENNEL_TEST_RUSTC");
+        command.envs(wasm.iter().map(|rustc| ("KENNEL_TEST_RUSTC", rustc)));
+        command
+    };
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     if lint::has("nextest") {
         say("running the documentation tests");
         workspace::run(workspace.cargo(&["test", "--workspace", "--doc", "--quiet"]))?;
         say("running the tests");
-        workspace::run(workspace.cargo(&[&["nextest", "run", "--workspace"], args.as_slice()].concat()))
+        workspace::run(tests(&[&["nextest", "run", "--workspace"], args.as_slice()].concat()))
     } else {
         say("running the tests (with cargo's own runner; cargo-nextest is not installed)");
-        workspace::run(
-            workspace.cargo(&[&["test", "--workspace", "--no-fail-fast"], args.as_slice()].concat()),
-        )
+        workspace::run(tests(&[&["test", "--workspace", "--no-fail-fast"], args.as_slice()].concat()))
     }
 }

@@ -7,8 +7,10 @@ pub mod check;
 pub mod client_config;
 pub mod inspect;
 pub mod list;
+pub mod new;
 mod opened;
 pub mod serve;
+pub mod test;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -56,6 +58,8 @@ enum Verb {
     Approve(approve::Args),
     Check(check::Args),
     ClientConfig(client_config::Args),
+    New(new::Args),
+    Test(test::Args),
 }
 
 /// Why a verb failed before it could do its work.
@@ -151,6 +155,18 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             let command = std::env::current_exe()?;
             Ok(client_config::run(&args, &home, &command, &mut out, &mut err)?)
         }
+        // What an author does has nothing to do with the user's home.
+        Verb::New(_) | Verb::Test(_) if cli.home.is_some() => {
+            Err(Failure::new("--home: this verb uses no home; leave it out"))
+        }
+        Verb::New(_) if cli.config.is_some() => {
+            Err(Failure::new("--config: `kennel new` reads no configuration; leave it out"))
+        }
+        Verb::New(args) => {
+            let (here, program) = (std::env::current_dir()?, std::env::current_exe()?);
+            Ok(new::run(&args, &here, &program, &mut out)?)
+        }
+        Verb::Test(args) => test::run(&args, cli.config.as_deref(), &mut out, &mut err),
     }
 }
 

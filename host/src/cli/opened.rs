@@ -93,6 +93,7 @@ impl Lazy {
     }
 }
 
-fn runtime() -> std::io::Result<Runtime> {
+/// Runs a verb's futures.
+pub(super) fn runtime() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }

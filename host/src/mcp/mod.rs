@@ -6,6 +6,7 @@ mod convert;
 mod error;
 mod events;
 mod handler;
+pub mod told;
 
 pub use crate::catalog::api::Backend;
 pub use crate::catalog::json;
