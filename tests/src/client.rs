@@ -326,6 +326,13 @@ fn with_meta(params: Value) -> Value {
     params
 }
 
+/// The texts of a tool's result, each on a line.
+#[track_caller]
+pub fn words(result: &Value) -> String {
+    let blocks = result["content"].as_array().unwrap_or_else(|| panic!("no content: {result}"));
+    blocks.iter().filter_map(|block| block["text"].as_str()).collect::<Vec<_>>().join("\n")
+}
+
 fn receive(shared: &Shared, line: &[u8]) {
     let message: Value = serde_json::from_slice(line)
         .unwrap_or_else(|_| json!({ "unparsable": String::from_utf8_lossy(line) }));

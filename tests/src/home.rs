@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::client::Client;
-use crate::paths::{kennel_bin, plugin_file};
+use crate::paths::{hostile_file, kennel_bin, plugin_file};
 
 /// How long one verb of the command line may take, compilation of plugins by a debug build included.
 const VERB_TIMEOUT: Duration = Duration::from_secs(180);
@@ -66,6 +66,12 @@ impl Home {
     /// The same, under another file name (without `.wasm`).
     pub fn plugin_as(&self, name: &str, file: &str) -> &Self {
         let bytes = std::fs::read(plugin_file(name)).expect("the plugin can be read");
+        self.bytes(file, &bytes)
+    }
+
+    /// Drops an attacker of `tests/hostile/` into the plugins folder, under a file name (without `.wasm`).
+    pub fn hostile_as(&self, name: &str, file: &str) -> &Self {
+        let bytes = std::fs::read(hostile_file(name)).expect("the attacker can be read");
         self.bytes(file, &bytes)
     }
 
@@ -207,6 +213,11 @@ impl std::fmt::Display for Run {
         writeln!(f, "--- stdout\n{}", self.stdout)?;
         write!(f, "--- stderr\n{}", self.stderr)
     }
+}
+
+/// Runs any command to its end, as [`Home::kennel`] does.
+pub fn run_to_end(command: Command) -> Run {
+    run(command, b"")
 }
 
 /// Runs a command to its end, killing it (and panicking) when it takes longer than [`VERB_TIMEOUT`].

@@ -5,11 +5,23 @@
 // A test's failure is a panic; the harness is part of the tests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[cfg(feature = "attackers")]
+mod attacker;
+mod bystander;
 mod client;
+mod flood;
 mod home;
 pub mod nws;
 mod paths;
+mod process;
+mod trial;
 
-pub use client::{Client, MODERN, Reply, modern_meta};
-pub use home::{Home, Run};
-pub use paths::{clients_dir, kennel_bin, node, plugin_file, python, source_root, target_dir};
+#[cfg(feature = "attackers")]
+pub use attacker::Attacker;
+pub use bystander::{Bystander, CALM, Waits};
+pub use client::{Client, MODERN, Reply, modern_meta, words};
+pub use home::{Home, Run, run_to_end};
+pub use paths::{clients_dir, hostile_file, kennel_bin, node, plugin_file, python, source_root, target_dir};
+pub use flood::{Flood, Flooded};
+pub use process::cpu_time;
+pub use trial::Trial;

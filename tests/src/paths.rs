@@ -35,6 +35,13 @@ pub fn plugin_file(name: &str) -> PathBuf {
     path
 }
 
+/// The component of one of the attackers in `tests/hostile/`, built by `cargo xtask hostile`.
+pub fn hostile_file(name: &str) -> PathBuf {
+    let path = target_dir().join("hostile").join(format!("{name}.wasm"));
+    assert!(path.exists(), "{} does not exist; run `cargo xtask hostile`", path.display());
+    path
+}
+
 /// The folder under `target/` into which `cargo xtask test` installs the clients.
 pub fn clients_dir() -> PathBuf {
     let dir = target_dir().join("clients");

@@ -12,9 +12,11 @@ use crate::workspace::{self, Workspace, say, works};
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     if has("fmt") {
         workspace::run(workspace.cargo(&["fmt", "--all", "--check"]))?;
-        let mut guests = workspace.cargo(&["fmt", "--all", "--check", "--manifest-path"]);
-        guests.arg(workspace.path("plugins/Cargo.toml"));
-        workspace::run(guests)?;
+        for guests in ["plugins/Cargo.toml", "tests/hostile/Cargo.toml"] {
+            let mut check = workspace.cargo(&["fmt", "--all", "--check", "--manifest-path"]);
+            check.arg(workspace.path(guests));
+            workspace::run(check)?;
+        }
     } else {
         say("left out: formatting (rustfmt is not installed; `rustup component add rustfmt`)");
     }

@@ -37,6 +37,8 @@ enum Task {
     },
     /// Build the plugins to target/plugins/NAME.wasm.
     Plugins,
+    /// Build the attackers of the hostile tests to target/hostile/NAME.wasm.
+    Hostile,
     /// Install the clients and reference servers of the tests under target/clients.
     Clients,
     /// Check formatting, lints and dependencies.
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Task::Demo => demo::run(&workspace),
         Task::Test { args } => test::run(&workspace, &args),
         Task::Plugins => plugins::build(&workspace).map(drop),
+        Task::Hostile => plugins::build_hostile(&workspace),
         Task::Clients => clients::install(&workspace),
         Task::Lint => lint::run(&workspace),
         Task::Bench { args } => bench::run(&workspace, &args),

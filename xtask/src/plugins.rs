@@ -1,5 +1,5 @@
-//! Builds the `plugins/` workspace and puts each component at `target/plugins/NAME.wasm`.
-//! The guests have a compiler and a target folder of their own, so that they never invalidate the host's build.
+//! Builds the `plugins/` workspace to `target/plugins/NAME.wasm`, and the attackers of the hostile tests, a
+//! workspace like it, to `target/hostile/NAME.wasm`. The guests have a compiler and a target folder of their own, so that they never invalidate the host's build.
 //! It must not run or inspect what it built.
 
 use std::collections::BTreeSet;
@@ -30,9 +30,21 @@ struct Target {
 
 /// Builds all plugins; returns their names, sorted.
 pub(crate) fn build(workspace: &Workspace) -> Result<BTreeSet<String>> {
-    let compiler = toolchain::find(workspace)?;
     say("building the plugins");
-    let manifest = workspace.path("plugins/Cargo.toml");
+    components(workspace, "plugins", "plugins")
+}
+
+/// Builds the attackers, which are no plugins for anyone.
+pub(crate) fn build_hostile(workspace: &Workspace) -> Result<()> {
+    say("building the attackers of the hostile tests");
+    components(workspace, "tests/hostile", "hostile").map(drop)
+}
+
+/// Builds the workspace in `sources` and puts its components into `target/INTO`.
+fn components(workspace: &Workspace, sources: &str, into: &str) -> Result<BTreeSet<String>> {
+    let compiler = toolchain::find(workspace)?;
+    let manifest = workspace.path(&format!("{sources}/Cargo.toml"));
+    // One folder for both: what they depend on is the same, and is built once.
     let built = workspace.path("plugins/target");
     let command = |args: &[&str]| {
         let mut command = workspace.cargo(args);
@@ -54,10 +66,10 @@ pub(crate) fn build(workspace: &Workspace) -> Result<BTreeSet<String>> {
     };
     let metadata: Metadata =
         serde_json::from_str(&output(command(&["metadata", "--no-deps", "--format-version=1"]))?)
-            .context("cargo metadata of plugins/")?;
+            .with_context(|| format!("cargo metadata of {sources}/"))?;
     run(command(&["build", "--release", "--target", TARGET]))?;
 
-    let folder = workspace.target("plugins");
+    let folder = workspace.target(into);
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let mut names = BTreeSet::new();
     for package in &metadata.packages {
@@ -71,7 +83,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<BTreeSet<String>> {
         }
     }
     if names.is_empty() {
-        bail!("plugins/ has no crate of type cdylib");
+        bail!("{sources}/ has no crate of type cdylib");
     }
     remove_others(&folder, &names)?;
     Ok(names)

@@ -12,6 +12,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     clients::install(workspace)?;
     workspace.build_host()?;
     plugins::build(workspace)?;
+    plugins::build_hostile(workspace)?;
     lint::run(workspace)?;
     // Tests that build a plugin use the compiler that the plugins were built with.
     let wasm = toolchain::find(workspace)?;

@@ -45,11 +45,13 @@ impl Backend for Catalog {
         let view = self.view();
         let entry = view.tools.get(name).ok_or_else(|| CallFailure::NotFound(name.to_owned()))?;
         let plugin = &entry.plugin;
-        let value: Value = serde_json::from_str(&arguments)
-            .map_err(|error| CallFailure::InvalidArguments(format!("the arguments are not JSON: {error}")))?;
-        entry.input.check(&value).map_err(|why| {
-            CallFailure::InvalidArguments(format!("the arguments of {name:?} do not fit its schema: {why}"))
+        let value: Value = serde_json::from_str(&arguments).map_err(|error| {
+            CallFailure::InvalidArguments(format!("invalid arguments: not JSON: {error}"))
         })?;
+        entry
+            .input
+            .check(&value)
+            .map_err(|why| CallFailure::InvalidArguments(format!("invalid arguments for {name:?}: {why}")))?;
         drop(value);
         let operation = sandbox::CallTool(contract::ToolCall {
             name: entry.name.clone(),
@@ -305,13 +307,12 @@ fn outcome<T>(plugin: &Plugin, finished: Finished<T>) -> Result<(T, Usage, Vec<S
         text.push_str("; ");
         text.push_str(denial);
     }
-    if let (CallError::Plugin(contract::Error::Denied(_)), Some(why)) = (&error, &plugin.holding.unapproved) {
-        text.push_str("; it holds nothing: ");
-        text.push_str(why);
+    if let (CallError::Plugin(contract::Error::Denied(_)), Some(_)) = (&error, &plugin.holding.unapproved) {
+        text.push_str("; nobody approved this plugin, so it holds nothing: ask the user");
     }
     Err(match error {
         CallError::Limit(_) => CallFailure::Limit(text),
-        CallError::Panicked { .. } | CallError::Trapped(_) => CallFailure::Trap(text),
+        CallError::Panicked { .. } | CallError::Trapped(_) | CallError::Exited(_) => CallFailure::Trap(text),
         CallError::Cancelled => CallFailure::Cancelled,
         CallError::Busy(_) => CallFailure::Busy(text),
         CallError::Unsupported(_) | CallError::Internal(_) => CallFailure::Internal(text),

@@ -1,7 +1,8 @@
 //! JSON Schema 2020-12 of a tool's arguments and results, compiled once. Fetches nothing: a `$ref` to
 //! somewhere else fails to compile. Patterns run in linear time.
 
-use jsonschema::{PatternOptions, Validator};
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde_json::Value;
 
 use super::types::JsonObject;
@@ -31,7 +32,7 @@ impl Schema {
         let mut faults = self.0.iter_errors(value).map(|error| {
             let place = error.instance_path().to_string();
             let place = if place.is_empty() { "/".to_owned() } else { place };
-            format!("{place}: {}", cut(&error.to_string()))
+            format!("{place}: {}", cut(&unexpected(value, &error).unwrap_or_else(|| error.to_string())))
         });
         let mut shown: Vec<_> = faults.by_ref().take(SHOWN).collect();
         if faults.next().is_some() {
@@ -39,6 +40,19 @@ impl Schema {
         }
         Err(shown.join("; "))
     }
+}
+
+/// The names that an object must not have, where the schema knows no name at all: the validator says only
+/// that `false` allows nothing.
+fn unexpected(value: &Value, error: &ValidationError<'_>) -> Option<String> {
+    let no_more = matches!(error.kind(), ValidationErrorKind::FalseSchema)
+        && error.schema_path().as_str().ends_with("/additionalProperties");
+    let Some(Value::Object(object)) = value.pointer(error.instance_path().as_str()).filter(|_| no_more)
+    else {
+        return None;
+    };
+    let names: Vec<_> = object.keys().take(SHOWN).map(|name| format!("{name:?}")).collect();
+    Some(format!("no properties are allowed, and there is {}", names.join(", ")))
 }
 
 fn cut(text: &str) -> String {
@@ -56,13 +70,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn schema(value: Value) -> Result<Schema, String> {
+    fn schema(value: &Value) -> Result<Schema, String> {
         Schema::compile(value.as_object().unwrap())
     }
 
     #[test]
     fn a_fault_names_its_place() {
-        let schema = schema(json!({
+        let schema = schema(&json!({
             "type": "object", "required": ["n"], "properties": {"n": {"type": "integer", "minimum": 0}}
         }))
         .unwrap();
@@ -72,8 +86,31 @@ mod tests {
     }
 
     #[test]
+    fn a_name_too_many_is_named() {
+        let none = schema(json!({"type": "object", "additionalProperties": false})).unwrap();
+        insta::assert_snapshot!(
+            none.check(&json!({"extra": true})).unwrap_err(),
+            @r#"/: no properties are allowed, and there is "extra""#
+        );
+        let nested =
+            schema(json!({"properties": {"a": {"type": "object", "additionalProperties": false}}})).unwrap();
+        insta::assert_snapshot!(
+            nested.check(&json!({"a": {"x": 1, "y": 2}})).unwrap_err(),
+            @r#"/a: no properties are allowed, and there is "x", "y""#
+        );
+        let some = schema(json!({"properties": {"a": {}}, "additionalProperties": false})).unwrap();
+        insta::assert_snapshot!(
+            some.check(&json!({"extra": true})).unwrap_err(),
+            @"/: Additional properties are not allowed ('extra' was unexpected)"
+        );
+        // `false` elsewhere keeps the validator's own words.
+        let never = schema(json!({"properties": {"a": false}})).unwrap();
+        assert!(never.check(&json!({"a": 1})).unwrap_err().contains("False schema"));
+    }
+
+    #[test]
     fn nothing_is_fetched() {
-        let fault = schema(json!({"$ref": "http://127.0.0.1:9/schema.json"})).err().unwrap();
+        let fault = schema(&json!({"$ref": "http://127.0.0.1:9/schema.json"})).err().unwrap();
         assert!(!fault.is_empty());
     }
 }

@@ -2,10 +2,11 @@
 //! hash over all of it fits: loading it is as powerful as loading native code. What does not fit is
 //! made again from the component's bytes.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 
@@ -16,6 +17,8 @@ use crate::sandbox::AuthenticFile;
 const TAG: usize = 32;
 /// Largest stored definitions, in bytes.
 const MAX_DEFINITIONS: u64 = 16 << 20;
+/// Between two looks whether another process is done compiling.
+const TURN: Duration = Duration::from_millis(20);
 
 /// The cache of one user and one set of engine settings.
 pub struct Cache {
@@ -101,10 +104,22 @@ impl Cache {
     ///
     /// # Errors
     /// When the lock's file cannot be made.
-    pub fn compile_turn(&self) -> io::Result<File> {
+    pub async fn compile_turn(&self) -> io::Result<File> {
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(self.folder.join("turn"))?;
-        file.lock()?;
-        Ok(file)
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(TURN).await,
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether code and definitions of this component are there; whether they are authentic is seen when
+    /// they are loaded.
+    #[must_use]
+    pub fn holds(&self, digest: &Digest) -> bool {
+        ["code", "json"].iter().all(|kind| self.path(digest, kind).exists())
     }
 
     fn path(&self, digest: &Digest, kind: &str) -> PathBuf {

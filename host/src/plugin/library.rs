@@ -1,11 +1,14 @@
 //! All plugins of a home and how each stands: which bytes serve under which name, what waits for a
 //! person, what is broken. Keeps it so while files change.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::config::{Config, ConfigError, Home, NewPlugins, PluginConfig, Surroundings};
 use crate::grants::{Approval, Digest, Lock, LockError, PluginName, Trust};
@@ -16,6 +19,9 @@ use super::compile::Compiler;
 use super::file::{FileError, PluginFile, component_files};
 use super::load::{Loader, Plugin};
 use super::watch::Watch;
+
+/// Longest wait of the first answers for plugins that have to be compiled.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a plugin stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,13 +128,21 @@ impl Library {
         &self.config
     }
 
-    /// Looks at everything and then again after each change, for ever. `ready` is called after the
-    /// first look.
+    /// Looks at everything and then again after each change, for ever. `ready` is called once all plugins
+    /// found at the start stand, or after [`PATIENCE`]: one that is slow to compile does not hold up the
+    /// others.
     pub async fn keep(mut self, ready: impl FnOnce()) {
         // Watched before the first look, so that no change falls between the two.
         let mut watch = self.start_watch();
-        self.refresh_and_report().await;
-        ready();
+        {
+            let mut first = pin!(self.refresh_and_report());
+            if timeout(PATIENCE, &mut first).await.is_ok() {
+                ready();
+            } else {
+                ready();
+                first.await;
+            }
+        }
         loop {
             match &mut watch {
                 Some(watch) => watch.changed().await,
@@ -177,43 +191,66 @@ impl Library {
         let files = component_files(folder)
             .map_err(|source| LibraryError::Folder { folder: folder.display().to_string(), source })?;
 
-        let mut entries = BTreeMap::new();
-        let mut read = HashMap::new();
+        let mut gone: Vec<String> = self.entries.keys().cloned().collect();
+        let mut later = Vec::new();
         for name in &files {
+            let file = PluginFile::read(&folder.join(name));
             match config.plugins_of_file(name) {
                 Ok(plugins) => {
+                    gone.retain(|name| plugins.iter().all(|plugin| plugin.name.as_str() != name));
+                    let known = file.as_ref().map_or(true, |file| self.loader.knows(&file.digest));
+                    let file = Arc::new(file);
                     for plugin in plugins {
-                        let file =
-                            read.entry(name.clone()).or_insert_with(|| PluginFile::read(&folder.join(name)));
-                        let before = self.entries.get(plugin.name.as_str());
-                        let entry = self.look(before, &plugin, file, &lock).await;
-                        entries.insert(plugin.name.to_string(), entry);
+                        if known {
+                            self.look(&plugin, &file, &lock).await;
+                        } else {
+                            later.push((plugin, file.clone()));
+                        }
                     }
                 }
                 Err(error) => {
-                    let standing = Standing::Broken(error.to_string());
-                    let status = Status { name: name.clone(), file: name.clone(), standing, plugin: None };
-                    entries.insert(name.clone(), Entry { status, seen: None, config: None });
+                    gone.retain(|gone| gone != name);
+                    self.set(broken(name, name, error.to_string()));
                 }
             }
         }
         for plugin in config.plugins.values().filter(|plugin| !files.contains(&plugin.file)) {
-            let standing = Standing::Broken(format!("there is no {} in the plugins folder", plugin.file));
-            let status =
-                Status { name: plugin.name.to_string(), file: plugin.file.clone(), standing, plugin: None };
-            entries.insert(plugin.name.to_string(), Entry { status, seen: None, config: None });
+            gone.retain(|name| plugin.name.as_str() != name);
+            let why = format!("there is no {} in the plugins folder", plugin.file);
+            self.set(broken(plugin.name.as_str(), &plugin.file, why));
         }
-        for entry in entries.values() {
-            report(self.entries.get(&entry.status.name), entry);
+        for name in gone {
+            tracing::info!(plugin = name, "gone");
+            self.entries.remove(&name);
         }
-        self.entries = entries;
-        let statuses = self.entries.values().map(|entry| entry.status.clone()).collect();
-        self.statuses.send_replace(Arc::new(statuses));
+        self.publish();
+        // What has to be compiled comes last, the small first, and each as soon as it is ready.
+        later.sort_by_key(|(_, file)| file.as_ref().as_ref().map_or(0, |file| file.bytes.len()));
+        for (plugin, file) in later {
+            self.look(&plugin, &file, &lock).await;
+            self.publish();
+        }
         Ok(())
     }
 
+    fn publish(&self) {
+        let statuses = self.entries.values().map(|entry| entry.status.clone()).collect();
+        self.statuses.send_replace(Arc::new(statuses));
+    }
+
+    fn set(&mut self, entry: Entry) {
+        report(self.entries.get(&entry.status.name), &entry);
+        self.entries.insert(entry.status.name.clone(), entry);
+    }
+
+    async fn look(&mut self, plugin: &PluginConfig, file: &Result<PluginFile, FileError>, lock: &Lock) {
+        let before = self.entries.get(plugin.name.as_str());
+        let entry = self.judge(before, plugin, file, lock).await;
+        self.set(entry);
+    }
+
     /// Decides what serves under one name.
-    async fn look(
+    async fn judge(
         &self,
         before: Option<&Entry>,
         plugin: &PluginConfig,
@@ -266,7 +303,7 @@ impl Library {
         {
             return entry(status(before.status.standing.clone(), same_config.cloned()));
         }
-        match self.loader.load(&bytes, plugin, &approval).await {
+        match self.loader.load(&bytes, plugin, &self.config.limits, &approval).await {
             Ok(loaded) => entry(status(standing, Some(loaded))),
             Err(error) => entry(status(Standing::Broken(error.to_string()), same_config.cloned())),
         }
@@ -283,6 +320,12 @@ impl Library {
     pub fn status(&self, name: &PluginName) -> Option<&Status> {
         self.entries.get(name.as_str()).map(|entry| &entry.status)
     }
+}
+
+fn broken(name: &str, file: &str, why: String) -> Entry {
+    let standing = Standing::Broken(why);
+    let status = Status { name: name.to_owned(), file: file.to_owned(), standing, plugin: None };
+    Entry { status, seen: None, config: None }
 }
 
 /// Says once what became of a plugin.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use crate::config::PluginConfig;
-use crate::grants::{Approval, Asked, Digest, Grants, Holding, ManifestError, holding};
+use crate::config::{PluginConfig, default_limits};
+use crate::grants::{Approval, Asked, Digest, Grants, Holding, Limits, ManifestError, holding};
 use crate::sandbox::capability::host::Host;
 use crate::sandbox::capability::wasi::Surroundings;
 use crate::sandbox::{Code, CodeError, Interface, PrepareError, Program, Sandbox, Setup, check_kind};
@@ -21,6 +21,8 @@ use super::section::manifest;
 /// The contract's package and the version this host speaks.
 const CONTRACT: &str = "kennel:plugin";
 const CONTRACT_VERSION: &str = "0.1.0";
+/// How long a component may take to say what it offers.
+const LISTING: Duration = Duration::from_secs(5);
 
 /// A plugin ready to call.
 pub struct Plugin {
@@ -129,7 +131,8 @@ impl Loader {
         Ok(Component { code, interface, asked, definitions: Arc::new(definitions) })
     }
 
-    /// Makes a plugin of a component: with what was granted if `approval` and the configuration allow.
+    /// Makes a plugin of a component: with what was granted if `approval` and the configuration allow,
+    /// else with nothing and under the `common` limits.
     ///
     /// # Errors
     /// As [`Loader::read`], and when a grant cannot be given.
@@ -137,19 +140,24 @@ impl Loader {
         &self,
         file: &PluginFile,
         config: &PluginConfig,
+        common: &Limits,
         approval: &Approval,
     ) -> Result<Arc<Plugin>, LoadError> {
         let started = Instant::now();
         let Component { code, interface, asked, definitions } = self.read(file).await?;
         let holding = holding(&config.grants, asked.as_ref(), config.trust, approval);
-        let settings = if holding.unapproved.is_none() { settings(config) } else { BTreeMap::new() };
+        // What was written for approved bytes is for these alone: also settings and limits.
+        let (settings, limits) = match holding.unapproved {
+            None => (settings(config), &config.limits),
+            Some(_) => (BTreeMap::new(), common),
+        };
         let program = Program::prepare(
             &self.sandbox,
             &code,
             Setup {
                 host: Host { plugin: config.name.to_string(), settings },
                 grants: &holding.grants,
-                limits: config.limits.clone(),
+                limits: limits.clone(),
                 surroundings: Surroundings::Live,
                 state_dir: &self.state_dir,
             },
@@ -190,7 +198,7 @@ impl Loader {
     }
 
     async fn compile(&self, file: &PluginFile) -> Result<Code, LoadError> {
-        let _turn = self.cache.compile_turn().map_err(LoadError::Store)?;
+        let _turn = self.cache.compile_turn().await.map_err(LoadError::Store)?;
         // Another process may have compiled it while this one waited for its turn.
         let stored = match self.cache.code(&file.digest) {
             Some(stored) => Some(stored),
@@ -201,6 +209,12 @@ impl Loader {
         };
         let stored = stored.ok_or_else(|| LoadError::Store(std::io::ErrorKind::InvalidData.into()))?;
         Ok(self.sandbox.load(&stored)?)
+    }
+
+    /// Whether a component can be loaded without compiling or running it.
+    #[must_use]
+    pub fn knows(&self, digest: &Digest) -> bool {
+        self.loaded(digest).is_some() || self.cache.holds(digest)
     }
 
     /// What a component said of itself when it was loaded before.
@@ -219,7 +233,7 @@ impl Loader {
             Setup {
                 host: Host::default(),
                 grants: &Grants::default(),
-                limits: crate::config::default_limits(),
+                limits: Limits { deadline: LISTING, ..default_limits() },
                 surroundings: Surroundings::Fixed,
                 state_dir: &self.state_dir,
             },

@@ -103,6 +103,11 @@ pub enum CallError {
     /// The plugin ended in a trap.
     #[error("trap: {0}")]
     Trapped(String),
+    /// The plugin ended its own program (`exit`) instead of returning.
+    #[error(
+        "it ended its own program (exit code {0}) in the middle of the call; a plugin returns its result instead"
+    )]
+    Exited(i32),
     /// Whoever asked no longer wants it.
     #[error("cancelled")]
     Cancelled,

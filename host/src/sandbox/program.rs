@@ -330,6 +330,9 @@ impl Program {
                 trap => CallError::Trapped(trap.to_string()),
             };
         }
+        if let Some(wasmtime_wasi::I32Exit(code)) = error.downcast_ref() {
+            return CallError::Exited(*code);
+        }
         if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
             return limit(Budget::Resources, limits.resources.to_string());
         }

@@ -172,12 +172,10 @@ enum Refusal {
     Target { plugin: String },
     #[error("an HTTP request of `{plugin}` was refused: {scheme} is not http or https")]
     Scheme { plugin: String, scheme: String },
-    #[error(
-        "{operation} was not granted to `{plugin}`: {why}; grant it in kennel.toml under [[plugins.{plugin}.http]]"
-    )]
+    #[error("{operation} was not granted to `{plugin}`: {why}; ask the user to grant it in kennel.toml")]
     Denied { plugin: String, operation: HttpOperation, why: crate::grants::DenyReason },
     #[error(
-        "`{plugin}` made more than {limit} HTTP requests in one call; raise its limit `http-requests` in kennel.toml"
+        "`{plugin}` made more than {limit} HTTP requests in one call; ask the user to raise its limit `http-requests`"
     )]
     Count { plugin: String, limit: u32 },
 }
@@ -287,7 +285,7 @@ impl WasiHttpHooks for Hooks {
             if matches!(sent, Err(Error::DestinationIpProhibited)) {
                 denials.add(format!(
                     "{operation} was not granted to `{}`: the host has a private, local or reserved address; if that \
-                     is meant, add `private-addresses = true` to the grant in kennel.toml",
+                     is meant, ask the user to add `private-addresses` to the grant",
                     gate.plugin
                 ));
             }

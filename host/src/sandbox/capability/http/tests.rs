@@ -254,12 +254,12 @@ async fn without_a_grant_no_name_is_resolved_and_nothing_is_dialled() {
     }
     assert_eq!((liar.asked.load(SeqCst), liar.dialled.lock().unwrap().len()), (0, 0));
     insta::assert_snapshot!(call.take_denials().join("\n"), @"
-    GET http://b.example:80/v1 was not granted to `weather`: it holds no grant for this host; grant it in kennel.toml under [[plugins.weather.http]]
-    GET https://a.example:80/v1 was not granted to `weather`: its grants for this host are for another scheme; grant it in kennel.toml under [[plugins.weather.http]]
-    GET http://a.example:81/v1 was not granted to `weather`: its grants for this host are for another port; grant it in kennel.toml under [[plugins.weather.http]]
-    GET http://a.example:80/v10 was not granted to `weather`: its grants for this host are for other paths; grant it in kennel.toml under [[plugins.weather.http]]
-    DELETE http://a.example:80/v1 was not granted to `weather`: its grants for this place are for other methods; grant it in kennel.toml under [[plugins.weather.http]]
-    GET http://secret-as-a-name.a.example:80/v1 was not granted to `weather`: it holds no grant for this host; grant it in kennel.toml under [[plugins.weather.http]]
+    GET http://b.example:80/v1 was not granted to `weather`: it holds no grant for this host; ask the user to grant it in kennel.toml
+    GET https://a.example:80/v1 was not granted to `weather`: its grants for this host are for another scheme; ask the user to grant it in kennel.toml
+    GET http://a.example:81/v1 was not granted to `weather`: its grants for this host are for another port; ask the user to grant it in kennel.toml
+    GET http://a.example:80/v10 was not granted to `weather`: its grants for this host are for other paths; ask the user to grant it in kennel.toml
+    DELETE http://a.example:80/v1 was not granted to `weather`: its grants for this place are for other methods; ask the user to grant it in kennel.toml
+    GET http://secret-as-a-name.a.example:80/v1 was not granted to `weather`: it holds no grant for this host; ask the user to grant it in kennel.toml
     an HTTP request of `weather` was refused: a user or password before the host is not supported
     an HTTP request of `weather` was refused: the host is a number but not an IPv4 address of four decimal parts
     3 more HTTP requests were refused
@@ -271,7 +271,7 @@ async fn without_a_grant_no_name_is_resolved_and_nothing_is_dialled() {
 async fn a_plugin_without_grants_reads_why() {
     let (mut call, _) = Test::new(Vec::new()).begin();
     assert_eq!(failed(get(&mut call, "https://a.example/b?key=s3cret").await), "HttpRequestDenied");
-    insta::assert_snapshot!(call.take_denials().join("\n"), @"GET https://a.example:443/b was not granted to `weather`: it holds no outbound HTTP; grant it in kennel.toml under [[plugins.weather.http]]");
+    insta::assert_snapshot!(call.take_denials().join("\n"), @"GET https://a.example:443/b was not granted to `weather`: it holds no outbound HTTP; ask the user to grant it in kennel.toml");
 }
 
 #[tokio::test]
@@ -346,7 +346,7 @@ async fn one_private_address_among_public_ones_refuses_the_name() {
     let (mut call, _) = test.begin();
     assert_eq!(failed(get(&mut call, "http://a.example/").await), "DestinationIpProhibited");
     assert!(liar.dialled.lock().unwrap().is_empty());
-    insta::assert_snapshot!(call.take_denials().join("\n"), @"GET http://a.example:80/ was not granted to `weather`: the host has a private, local or reserved address; if that is meant, add `private-addresses = true` to the grant in kennel.toml");
+    insta::assert_snapshot!(call.take_denials().join("\n"), @"GET http://a.example:80/ was not granted to `weather`: the host has a private, local or reserved address; if that is meant, ask the user to add `private-addresses` to the grant");
 }
 
 #[tokio::test]
@@ -533,7 +533,7 @@ async fn of_ten_thousand_requests_a_hundred_go_out() {
         }
     }
     assert_eq!(server.heads().len(), 100);
-    insta::assert_snapshot!(call.take_denials().join("\n"), @"`weather` made more than 100 HTTP requests in one call; raise its limit `http-requests` in kennel.toml");
+    insta::assert_snapshot!(call.take_denials().join("\n"), @"`weather` made more than 100 HTTP requests in one call; ask the user to raise its limit `http-requests`");
 }
 
 #[tokio::test]

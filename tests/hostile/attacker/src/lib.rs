@@ -1,0 +1,28 @@
+//! A plugin that tries what a test tells it to, with WASI's own functions so that nothing on this side
+//! tidies an attack up, and says what the host let it do.
+//! It must not decide whether an attack failed: the test outside does.
+
+mod files;
+mod inside;
+mod network;
+
+use kennel_sdk::prelude::*;
+
+plugin! {
+    tools: [
+        files::files, files::swapped, files::ordinary, network::web, network::socket, network::lookup,
+        inside::surroundings, inside::print, inside::remember, inside::keep,
+    ],
+    asks: {
+        directories: { mode: "read-write", why: "attacks them" },
+        http: [
+            { url: "http://good.test", methods: ["GET", "POST"], url_from_env: "TARGET", why: "attacks it" },
+            { url: "http://localhost", methods: ["GET"], url_from_env: "NAMED", why: "attacks it" },
+        ],
+        state: { why: "attacks it" },
+        env: [
+            { name: "TARGET", why: "names a server to attack" },
+            { name: "NAMED", why: "names a server to attack" },
+        ],
+    },
+}

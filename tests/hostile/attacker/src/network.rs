@@ -1,0 +1,165 @@
+//! Attacks on the network: requests, sockets and look-ups as WASI takes them, no matter what they say.
+
+use kennel_sdk::prelude::*;
+use wasip2::http::outgoing_handler;
+use wasip2::http::types::{Fields, Method, OutgoingBody, OutgoingRequest, Scheme};
+use wasip2::sockets::instance_network::instance_network;
+use wasip2::sockets::ip_name_lookup::resolve_addresses;
+use wasip2::sockets::network::{IpAddressFamily, IpSocketAddress, Ipv4SocketAddress, Ipv6SocketAddress};
+use wasip2::sockets::tcp_create_socket::create_tcp_socket;
+use wasip2::sockets::udp_create_socket::create_udp_socket;
+
+/// A request, unchecked.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Web {
+    method: String,
+    scheme: String,
+    authority: String,
+    path: String,
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    #[serde(default)]
+    body: String,
+}
+
+/// Sends a request and gives status and body, or fails with what the host said.
+#[tool]
+pub(crate) fn web(args: Web) -> Result<String> {
+    ask(&args).map_err(Error::failed)
+}
+
+fn ask(args: &Web) -> Result<String, String> {
+    let fields = Fields::new();
+    for (name, value) in &args.headers {
+        fields.append(name, value.as_bytes()).map_err(|error| format!("the field {name:?}: {error:?}"))?;
+    }
+    let request = OutgoingRequest::new(fields);
+    let method = match args.method.as_str() {
+        "GET" => Method::Get,
+        "POST" => Method::Post,
+        "CONNECT" => Method::Connect,
+        other => Method::Other(other.to_owned()),
+    };
+    let scheme = match args.scheme.as_str() {
+        "http" => Scheme::Http,
+        "https" => Scheme::Https,
+        other => Scheme::Other(other.to_owned()),
+    };
+    request.set_method(&method).map_err(|()| "the method was not taken")?;
+    request.set_scheme(Some(&scheme)).map_err(|()| "the scheme was not taken")?;
+    request.set_authority(Some(&args.authority)).map_err(|()| "the authority was not taken")?;
+    request.set_path_with_query(Some(&args.path)).map_err(|()| "the path was not taken")?;
+    let body = request.body().map_err(|()| "no body")?;
+    let future = outgoing_handler::handle(request, None).map_err(|code| format!("{code:?}"))?;
+    if !args.body.is_empty() {
+        let stream = body.write().map_err(|()| "no stream")?;
+        stream.blocking_write_and_flush(args.body.as_bytes()).map_err(|error| format!("{error:?}"))?;
+    }
+    OutgoingBody::finish(body, None).map_err(|code| format!("{code:?}"))?;
+    future.subscribe().block();
+    let response = match future.get() {
+        Some(Ok(Ok(response))) => response,
+        Some(Ok(Err(code))) => return Err(format!("{code:?}")),
+        _ => return Err("no answer".into()),
+    };
+    let status = response.status();
+    let incoming = response.consume().map_err(|()| "no body")?;
+    let stream = incoming.stream().map_err(|()| "no stream")?;
+    let mut text = Vec::new();
+    while let Ok(bytes) = stream.blocking_read(64 << 10) {
+        text.extend(bytes);
+    }
+    Ok(format!("{status} {}", String::from_utf8_lossy(&text)))
+}
+
+/// Where to.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Socket {
+    address: std::net::SocketAddr,
+}
+
+/// Tries to bind, connect to and send to an address, over TCP and UDP; says of each what the host answered.
+#[tool]
+pub(crate) fn socket(args: Socket) -> Result<String> {
+    let network = instance_network();
+    let (family, remote) = address(args.address);
+    let mut said = Vec::new();
+    match create_tcp_socket(family) {
+        Err(code) => said.push(format!("tcp: {}", code.name())),
+        Ok(socket) => {
+            said.push(match socket.start_connect(&network, remote) {
+                Err(code) => format!("tcp connect: {}", code.name()),
+                Ok(()) => {
+                    socket.subscribe().block();
+                    match socket.finish_connect() {
+                        Ok(_) => "tcp connect: ok".into(),
+                        Err(code) => format!("tcp connect: {}", code.name()),
+                    }
+                }
+            });
+        }
+    }
+    if let Ok(socket) = create_tcp_socket(family) {
+        said.push(match socket.start_bind(&network, remote).and_then(|()| socket.finish_bind()) {
+            Ok(()) => "tcp bind: ok".into(),
+            Err(code) => format!("tcp bind: {}", code.name()),
+        });
+    }
+    match create_udp_socket(family) {
+        Err(code) => said.push(format!("udp: {}", code.name())),
+        Ok(socket) => {
+            let (_, any) = address(match args.address {
+                std::net::SocketAddr::V4(_) => ([0, 0, 0, 0], 0).into(),
+                std::net::SocketAddr::V6(_) => ([0; 16], 0).into(),
+            });
+            let bound = socket.start_bind(&network, any).and_then(|()| socket.finish_bind());
+            let sent = bound.and_then(|()| socket.stream(None)).and_then(|(_, outgoing)| {
+                outgoing.subscribe().block();
+                outgoing.check_send()?;
+                outgoing.send(&[wasip2::sockets::udp::OutgoingDatagram {
+                    data: b"hostile".to_vec(),
+                    remote_address: Some(remote),
+                }])
+            });
+            said.push(match sent {
+                Ok(count) => format!("udp: ok {count}"),
+                Err(code) => format!("udp: {}", code.name()),
+            });
+        }
+    }
+    Ok(said.join("\n"))
+}
+
+fn address(address: std::net::SocketAddr) -> (IpAddressFamily, IpSocketAddress) {
+    let port = address.port();
+    match address.ip() {
+        std::net::IpAddr::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            (IpAddressFamily::Ipv4, IpSocketAddress::Ipv4(Ipv4SocketAddress { port, address: (a, b, c, d) }))
+        }
+        std::net::IpAddr::V6(ip) => {
+            let [a, b, c, d, e, f, g, h] = ip.segments();
+            let address = (a, b, c, d, e, f, g, h);
+            let v6 = Ipv6SocketAddress { port, flow_info: 0, address, scope_id: 0 };
+            (IpAddressFamily::Ipv6, IpSocketAddress::Ipv6(v6))
+        }
+    }
+}
+
+/// Which name.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Name {
+    name: String,
+}
+
+/// Asks for the addresses of a name.
+#[tool]
+pub(crate) fn lookup(args: Name) -> Result<String> {
+    let stream =
+        resolve_addresses(&instance_network(), &args.name).map_err(|code| Error::failed(code.name()))?;
+    stream.subscribe().block();
+    match stream.resolve_next_address() {
+        Ok(found) => Ok(format!("{found:?}")),
+        Err(code) => Err(Error::failed(code.name())),
+    }
+}

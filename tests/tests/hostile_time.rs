@@ -1,0 +1,300 @@
+//! Attacks on time (rows 1, 2 and 4 of the list of attackers): each ends at its budget, and others do not wait for it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::time::{Duration, Instant};
+
+use kennel_tests::{Attacker, Bystander, Client, Home};
+use serde_json::{Value, json};
+
+const FOREVER: &str = "(loop $forever (br $forever))";
+const POLL: &str = "wasi:io/poll@0.2.0";
+const CLOCK: &str = "wasi:clocks/monotonic-clock@0.2.0";
+
+/// A home with the good `hello` and an attacker under the name `evil`, compiled already.
+fn home(name: &str, evil: &Attacker, config: &str) -> Home {
+    let home = Home::new(name);
+    home.plugin("hello").bytes("evil", &evil.build()).config(config);
+    home.kennel(["list"]);
+    home
+}
+
+fn ready(home: &Home) -> Client {
+    let client = home.serve();
+    client.initialize();
+    client
+}
+
+/// Attacks, and gives the one line that came back.
+#[track_caller]
+fn attack(client: &Client) -> String {
+    refusal(&client.call("evil__attack", &json!({})))
+}
+
+/// The one line of a failed call.
+#[track_caller]
+fn refusal(result: &Value) -> String {
+    assert_eq!(result["isError"], true, "the attack succeeded: {result}");
+    let text = result["content"][0]["text"].as_str().expect("a text").to_owned();
+    assert!(text.lines().count() == 1 && text.len() < 300, "not one short line: {text}");
+    text
+}
+
+/// What the rest builds on: an attacker that does nothing is an ordinary plugin.
+#[test]
+fn the_frame_itself_is_harmless() {
+    let home = Home::new("frame");
+    home.bytes("evil", &Attacker::new().build());
+    home.kennel(["call", "evil", "attack", "{}"]).success().stdout_has("survived");
+}
+
+#[test]
+fn an_endless_loop_ends_when_its_fuel_does() {
+    let home = home("loop", &Attacker::calling(FOREVER), "[plugins.evil.limits]\nfuel = \"50M\"\n");
+    let client = ready(&home);
+    Bystander::beside(&client, || {
+        assert_eq!(
+            attack(&client),
+            "plugin `evil`: limit: fuel (50000000); a person can raise `limits.fuel` for it in kennel.toml"
+        );
+    });
+}
+
+/// Eight at once on however many cores there are: the deadline ends them, and nobody else notices.
+#[test]
+fn eight_endless_loops_end_at_their_deadline() {
+    let config = "[plugins.evil.limits]\nfuel = \"1000000M\"\ndeadline = \"3s\"\n";
+    let home = home("loops", &Attacker::calling(FOREVER), config);
+    let client = ready(&home);
+    let start = Instant::now();
+    Bystander::beside(&client, || {
+        let calls: Vec<_> = (0..8)
+            .map(|_| client.send("tools/call", Client::call_params("evil__attack", &json!({}))))
+            .collect();
+        for call in calls {
+            let text = refusal(&client.wait(call).unwrap());
+            assert!(text.starts_with("plugin `evil`: limit: wall clock (3 s)"), "{text}");
+        }
+    });
+    let took = start.elapsed();
+    assert!(took >= Duration::from_secs(3) && took < Duration::from_secs(8), "ended after {took:?}");
+}
+
+#[test]
+fn endless_recursion_ends_when_the_stack_does() {
+    let evil = Attacker::calling("(drop (call $deeper (i32.const 0)))").items(
+        "(func $deeper (param i32) (result i32) (i32.add (call $deeper (local.get 0)) (i32.const 1)))",
+    );
+    let home = home("recursion", &evil, "");
+    let client = ready(&home);
+    Bystander::beside(&client, || {
+        assert_eq!(attack(&client), "plugin `evil`: limit: stack (512 KiB)");
+    });
+}
+
+/// The host calls the guest's allocator to pass arguments, and its start function to make an instance: both are the
+/// guest's code and run on the call's budget. The start function here waits for a clock that runs, so that the
+/// listing, which has none, succeeds.
+#[test]
+fn loops_in_the_allocator_and_in_the_initialiser_end_too() {
+    let start = format!("(if (i64.ne (call $now) (i64.const 0)) (then {FOREVER}))");
+    let evils = [
+        Attacker::new().realloc(FOREVER),
+        Attacker::new().start(&start).import(CLOCK, "now", "$now (result i64)"),
+    ];
+    for evil in evils {
+        let home = home("initialiser", &evil, "[plugins.evil.limits]\nfuel = \"50M\"\n");
+        let client = ready(&home);
+        Bystander::beside(&client, || {
+            let text = attack(&client);
+            assert!(text.starts_with("plugin `evil`: limit: fuel (50000000)"), "{text}");
+        });
+    }
+}
+
+/// A plugin that does not even list its tools is left out, and says why where a person looks; nobody waits for it.
+#[test]
+fn a_plugin_that_loops_or_sleeps_when_it_is_read_is_left_out() {
+    let sleep = "(call $block (call $sleep (i64.const 9000000000000000000)))";
+    let evils = [
+        (Attacker::new().list(FOREVER), "limit: fuel"),
+        (Attacker::new().start(FOREVER), "limit: fuel"),
+        (
+            Attacker::new()
+                .list(sleep)
+                .import(CLOCK, "subscribe-duration", "$sleep (param i64) (result i32)")
+                .import(POLL, "[method]pollable.block", "$block (param i32)"),
+            "limit: wall clock",
+        ),
+    ];
+    let home = Home::new("unlisted");
+    home.plugin("hello").bytes("hello-before", &Attacker::new().build());
+    home.kennel(["list"]);
+    for (index, (evil, _)) in evils.iter().enumerate() {
+        // Before and after `hello` in every order there may be.
+        home.bytes(&format!("a-evil-{index}"), &evil.build())
+            .bytes(&format!("z-evil-{index}"), &evil.build());
+    }
+    let client = ready(&home);
+    Bystander::beside(&client, || std::thread::sleep(Duration::from_secs(3)));
+    let list = home.kennel(["list", "--format", "json"]).failure().json();
+    for plugin in list["plugins"].as_array().unwrap() {
+        let name = plugin["name"].as_str().unwrap();
+        if let Some((_, index)) = name.split_once("evil-") {
+            let why = plugin["why"].as_str().unwrap();
+            let expected = evils[index.parse::<usize>().unwrap()].1;
+            assert_eq!(plugin["standing"], "broken");
+            assert!(why.contains("it fails when asked for its tools") && why.contains(expected), "{why}");
+            assert_eq!(why.lines().count(), 1, "{why}");
+        } else {
+            assert_eq!(plugin["standing"], "serving", "{plugin}");
+        }
+    }
+}
+
+/// Fuel does not pass while a guest sleeps in the host: only the clock ends this.
+#[test]
+fn sleeping_in_the_host_ends_at_the_deadline() {
+    let sleeper = |body: &str| {
+        Attacker::calling(body)
+            .import(CLOCK, "subscribe-duration", "$sleep (param i64) (result i32)")
+            .import(POLL, "[method]pollable.block", "$block (param i32)")
+            .import(POLL, "poll", "$poll (param i32 i32 i32)")
+    };
+    let century = "(call $sleep (i64.const 3000000000000000000))";
+    let evils = [
+        sleeper(&format!("(call $block {century})")),
+        // Two at once, in a list.
+        sleeper(&format!(
+            "(i32.store (i32.const 65536) {century}) (i32.store (i32.const 65540) {century})
+             (call $poll (i32.const 65536) (i32.const 2) (i32.const 65544))"
+        )),
+    ];
+    for evil in evils {
+        let home = home("sleep", &evil, "[plugins.evil.limits]\ndeadline = \"1s\"\n");
+        let client = ready(&home);
+        Bystander::beside(&client, || {
+            let start = Instant::now();
+            let text = attack(&client);
+            assert_eq!(
+                text,
+                "plugin `evil`: limit: wall clock (1 s); a person can raise `limits.deadline` for it in kennel.toml"
+            );
+            assert!(start.elapsed() < Duration::from_secs(4), "ended after {:?}", start.elapsed());
+        });
+    }
+}
+
+/// Living in host calls that come back at once costs fuel as well, and yields.
+#[test]
+fn an_endless_loop_of_host_calls_ends_when_its_fuel_does() {
+    let evil = Attacker::calling("(loop $again (drop (call $now)) (br $again))").import(
+        CLOCK,
+        "now",
+        "$now (result i64)",
+    );
+    let home = home("crossings", &evil, "[plugins.evil.limits]\nfuel = \"500M\"\n");
+    let client = ready(&home);
+    Bystander::beside(&client, || {
+        let text = attack(&client);
+        assert!(text.starts_with("plugin `evil`: limit: fuel (500000000)"), "{text}");
+    });
+}
+
+/// Ten thousand calls cancelled in mid-flight, half of them spinning and half asleep: afterwards the process is what
+/// it was, and burns nothing.
+#[test]
+fn cancelled_calls_leave_nothing_behind() {
+    let evil = Attacker::new()
+        .tool("spin", "Spins.", r#"{"type":"object"}"#)
+        .tool("sleep", "Sleeps.", r#"{"type":"object"}"#)
+        .import(CLOCK, "subscribe-duration", "$sleep (param i64) (result i32)")
+        .import(POLL, "[method]pollable.block", "$block (param i32)")
+        // The second letter tells them apart.
+        .call(&format!(
+            "(if (i32.eq (i32.load8_u offset=1 (local.get $name)) (i32.const 0x70)) (then {FOREVER}))
+             (call $block (call $sleep (i64.const 3000000000000000000)))"
+        ));
+    let config = "[plugins.evil.limits]\nfuel = \"1000000M\"\ndeadline = \"10m\"\n";
+    let home = home("cancel", &evil, config);
+    let client = ready(&home);
+    let cancel_some = |count: usize| {
+        for _ in 0..count / 20 {
+            let calls: Vec<_> = (0..20)
+                .map(|n| {
+                    let tool = ["evil__spin", "evil__sleep"][n % 2];
+                    client.send("tools/call", Client::call_params(tool, &json!({})))
+                })
+                .collect();
+            // So that some are in the guest and some still wait.
+            client.request("ping", Value::Null).unwrap();
+            for call in calls {
+                client.cancel(call);
+            }
+        }
+        // Served only when the others have left the plugin's places.
+        client.request("ping", Value::Null).unwrap();
+        settle(&client);
+    };
+    cancel_some(1_000);
+    let (threads, memory) = (threads(&client), resident(&client));
+    Bystander::beside(&client, || cancel_some(10_000));
+    let (threads_after, memory_after) = (self::threads(&client), resident(&client));
+    assert!(threads_after <= threads + 2, "{threads} threads became {threads_after}");
+    assert!(memory_after < memory + (32 << 20), "{memory} bytes became {memory_after}");
+}
+
+/// A client that hangs up in mid-call: the process goes within its drain, spinning guests and all.
+#[test]
+fn hanging_up_ends_the_process_and_its_guests() {
+    let home = home(
+        "hangup",
+        &Attacker::calling(FOREVER),
+        "[plugins.evil.limits]\nfuel = \"1000000M\"\ndeadline = \"10m\"\n",
+    );
+    for _ in 0..5 {
+        let client = ready(&home);
+        client.call("hello__hello", &json!({ "name": "you" }));
+        for _ in 0..8 {
+            client.send("tools/call", Client::call_params("evil__attack", &json!({})));
+        }
+        client.request("ping", Value::Null).unwrap();
+        client.end_input();
+        assert!(client.exit(Duration::from_secs(8)).is_some(), "still there\n{}", client.stderr());
+    }
+}
+
+/// Waits until the process is idle: guests that go on would keep it busy for ever.
+#[track_caller]
+fn settle(client: &Client) {
+    for _ in 0..100 {
+        let before = cpu_ticks(client);
+        std::thread::sleep(Duration::from_millis(200));
+        // A tick is 10 ms.
+        if cpu_ticks(client) - before <= 3 {
+            return;
+        }
+    }
+    panic!("cancelled guests go on running\n{}", client.stderr());
+}
+
+fn status(client: &Client, key: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{}/status", client.pid())).unwrap();
+    let line = text.lines().find(|line| line.starts_with(key)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn threads(client: &Client) -> u64 {
+    status(client, "Threads:")
+}
+
+fn resident(client: &Client) -> u64 {
+    status(client, "VmRSS:") * 1024
+}
+
+fn cpu_ticks(client: &Client) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{}/stat", client.pid())).unwrap();
+    // proc(5): the name, in parentheses, may hold anything; utime and stime are fields 14 and 15.
+    let fields: Vec<_> = text.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
