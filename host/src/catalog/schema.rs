@@ -87,24 +87,24 @@ mod tests {
 
     #[test]
     fn a_name_too_many_is_named() {
-        let none = schema(json!({"type": "object", "additionalProperties": false})).unwrap();
+        let none = schema(&json!({"type": "object", "additionalProperties": false})).unwrap();
         insta::assert_snapshot!(
             none.check(&json!({"extra": true})).unwrap_err(),
             @r#"/: no properties are allowed, and there is "extra""#
         );
         let nested =
-            schema(json!({"properties": {"a": {"type": "object", "additionalProperties": false}}})).unwrap();
+            schema(&json!({"properties": {"a": {"type": "object", "additionalProperties": false}}})).unwrap();
         insta::assert_snapshot!(
             nested.check(&json!({"a": {"x": 1, "y": 2}})).unwrap_err(),
             @r#"/a: no properties are allowed, and there is "x", "y""#
         );
-        let some = schema(json!({"properties": {"a": {}}, "additionalProperties": false})).unwrap();
+        let some = schema(&json!({"properties": {"a": {}}, "additionalProperties": false})).unwrap();
         insta::assert_snapshot!(
             some.check(&json!({"extra": true})).unwrap_err(),
             @"/: Additional properties are not allowed ('extra' was unexpected)"
         );
         // `false` elsewhere keeps the validator's own words.
-        let never = schema(json!({"properties": {"a": false}})).unwrap();
+        let never = schema(&json!({"properties": {"a": false}})).unwrap();
         assert!(never.check(&json!({"a": 1})).unwrap_err().contains("False schema"));
     }
 
