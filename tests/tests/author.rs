@@ -77,17 +77,66 @@ fn empty_folder(name: &str) -> PathBuf {
     folder.canonicalize().unwrap()
 }
 
-const PANICS: &str = r#"
-#[derive(Deserialize, JsonSchema)]
-struct Nothing {}
-
+/// More tools: one panics, one asks the person, one writes a file.
+const MORE: &str = r#"
 /// Does what it should not.
 #[tool]
-fn stumble(_args: Nothing) -> Result<String> {
+fn stumble() -> Result<String> {
     panic!("no such bone: {}", 7)
 }
-plugin! { tools: [hello, stumble] }
+
+#[derive(Deserialize, JsonSchema)]
+struct Sure {
+    /// Really?
+    really: bool,
+}
+
+/// Digs after asking.
+#[tool]
+fn dig(context: Context) -> Result<Outcome<String>> {
+    match context.answer::<Sure>("sure")? {
+        None => Outcome::ask(Questions::new().form::<Sure>("sure", "Dig here?"), &()),
+        Some(Answer::Accepted(Sure { really: true })) => Ok(Outcome::Complete("dug".into())),
+        Some(_) => Ok(Outcome::Complete("left as it was".into())),
+    }
+}
+
+/// Buries a bone; says how many there are.
+#[tool]
+fn bury() -> Result<String> {
+    let count = std::fs::read_dir("/garden")?.count();
+    std::fs::write(format!("/garden/bone-{count}"), "a bone")?;
+    Ok(format!("{} bones", count + 1))
+}
+
+plugin! {
+    tools: [hello, stumble, dig, bury],
+    asks: { directories: { mode: "read-write", why: "buries bones" }, elicit: true },
+}
 "#;
+
+const MORE_TESTS: [(&str, &str); 5] = [
+    (
+        "kennel.toml",
+        "[plugins.greeter]\nelicit = true\n\
+         [[plugins.greeter.directories]]\npath = \"${KENNEL_TEST_DIR}\"\nas = \"/garden\"\nmode = \"read-write\"\n",
+    ),
+    (
+        "stumbles.json",
+        r#"[{"tool": "stumble", "expect": {"isError": true, "textContains": "no such bone: 7"}},
+            {"tool": "hello", "arguments": {"name": "Ada"}}]"#,
+    ),
+    (
+        "asks.json",
+        r#"[{"tool": "dig", "answers": {"sure": {"action": "accept", "content": {"really": true}}}, "expect": {"text": "dug"}},
+            {"tool": "dig", "answers": {"sure": {"action": "decline"}}, "expect": {"text": "left as it was"}}]"#,
+    ),
+    (
+        "buries.json",
+        r#"[{"tool": "bury", "expect": {"text": "1 bones"}}, {"tool": "bury", "expect": {"text": "2 bones"}}]"#,
+    ),
+    ("buries-elsewhere.json", r#"{"tool": "bury", "expect": {"text": "1 bones"}}"#),
+];
 
 #[test]
 fn from_an_empty_folder_to_a_tested_plugin() {
@@ -114,23 +163,22 @@ fn from_an_empty_folder_to_a_tested_plugin() {
     kennel(&folder, &["test", "greeter", "--no-build"]).with(1, &shown);
     std::fs::write(&greets, text).unwrap();
 
-    // A panic is the tool's error, with its message; the other tool is none the worse.
+    // A panic is the tool's error, with its message, and the next call is none the worse; questions are answered by
+    // the test; what is granted is there, and each file has its own.
     let source = crate_folder.join("src/lib.rs");
     let text = std::fs::read_to_string(&source).unwrap();
-    let changed = text.replace("plugin! { tools: [hello] }", PANICS);
+    let changed = text.replace("plugin! { tools: [hello] }", MORE);
     assert_ne!(text, changed);
     std::fs::write(&source, changed).unwrap();
-    std::fs::write(
-        crate_folder.join("tests/stumbles.json"),
-        r#"[{"tool": "stumble", "expect": {"isError": true, "textContains": "no such bone: 7"}}, {"tool": "hello", "arguments": {"name": "Ada"}}]"#,
-    )
-    .unwrap();
-    // The second call has no expectation and no snapshot yet.
-    kennel(&crate_folder, &["test"])
-        .with(1, &["greets ok", "stumbles FAILED", "--update", "1 passed, 1 failed"]);
+    for (file, text) in MORE_TESTS {
+        std::fs::write(crate_folder.join("tests").join(file), text).unwrap();
+    }
+    // One call has no expectation and no snapshot yet.
+    let shown = ["asks ok", "buries ok", "buries-elsewhere ok", "greets ok", "stumbles FAILED", "--update"];
+    kennel(&crate_folder, &["test"]).with(1, &shown).with(1, &["4 passed, 1 failed"]);
     kennel(&crate_folder, &["test", "--no-build", "--update"])
-        .with(0, &["wrote stumbles.snap", "2 passed, 0 failed"]);
-    kennel(&crate_folder, &["test", "--no-build"]).with(0, &["2 passed, 0 failed"]);
+        .with(0, &["wrote stumbles.snap", "5 passed, 0 failed"]);
+    kennel(&crate_folder, &["test", "--no-build"]).with(0, &["5 passed, 0 failed"]);
     let snapshot = crate_folder.join("tests/stumbles.snap");
     let text = std::fs::read_to_string(&snapshot).unwrap();
     std::fs::write(&snapshot, text.replace("Hello", "Farewell")).unwrap();
