@@ -172,9 +172,7 @@ enum Refusal {
     Target { plugin: String },
     #[error("an HTTP request of `{plugin}` was refused: {scheme} is not http or https")]
     Scheme { plugin: String, scheme: String },
-    #[error(
-        "{operation} was not granted to `{plugin}`: {why}; ask the user to grant it in kennel.toml"
-    )]
+    #[error("{operation} was not granted to `{plugin}`: {why}; ask the user to grant it in kennel.toml")]
     Denied { plugin: String, operation: HttpOperation, why: crate::grants::DenyReason },
     #[error(
         "`{plugin}` made more than {limit} HTTP requests in one call; ask the user to raise its limit `http-requests`"
