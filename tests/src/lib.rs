@@ -12,10 +12,11 @@ mod client;
 mod home;
 pub mod nws;
 mod paths;
+pub mod process;
 
 #[cfg(feature = "attackers")]
 pub use attacker::Attacker;
 pub use bystander::{Bystander, CALM, Waits};
-pub use client::{Client, MODERN, Reply, modern_meta};
+pub use client::{Client, MODERN, Reply, modern_meta, refusal};
 pub use home::{Home, Run};
 pub use paths::{clients_dir, kennel_bin, node, plugin_file, python, source_root, target_dir};
