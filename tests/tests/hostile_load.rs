@@ -324,6 +324,15 @@ fn a_cache_that_others_may_write_to_is_refused() {
     assert_eq!(run.stderr.lines().count(), 1, "{run}");
 }
 
+/// Ends the writer when dropped.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// The file changes all the time, whole and in place, while it is read again and again: the tools that are listed are
 /// always those of the bytes whose hash is shown.
 #[test]
@@ -337,7 +346,7 @@ fn the_bytes_that_were_hashed_are_the_bytes_that_run() {
     });
     let mut seen = [0, 0];
     // A new home each time, so that each load compiles.
-    for round in 0..8 {
+    for round in 0..20 {
         let home = Home::new("swap");
         home.bytes("evil", &versions[round % 2]);
         let over = AtomicBool::new(false);
@@ -356,7 +365,9 @@ fn the_bytes_that_were_hashed_are_the_bytes_that_run() {
                     }
                 }
             });
-            for _ in 0..4 {
+            // Also when an assertion fails.
+            let _over = Over(&over);
+            for _ in 0..2 {
                 let plugin = listed(&home, "evil");
                 if plugin["standing"] == "serving" {
                     let version = digests.iter().position(|digest| plugin["sha256"] == **digest).unwrap();
@@ -368,7 +379,6 @@ fn the_bytes_that_were_hashed_are_the_bytes_that_run() {
                     seen[version] += 1;
                 }
             }
-            over.store(true, Ordering::Relaxed);
         });
     }
     assert!(seen.iter().all(|count| *count > 0), "both were to be seen: {seen:?}");
