@@ -72,7 +72,7 @@ fn neither_state_nor_files_of_another_plugin() {
     .approve();
     let client = served(&home);
     let set = json!({ "try": "set", "key": "secret", "text": CANARY });
-    assert_eq!(kept(&client, "keeper", &[set.clone()]), ["ok"]);
+    assert_eq!(kept(&client, "keeper", std::slice::from_ref(&set)), ["ok"]);
     let looks: Vec<Value> =
         ["secret", "keeper/secret", "../keeper/secret", "keeper\0secret", "keeper:secret"]
             .iter()
