@@ -174,7 +174,7 @@ fn one_id_at_a_time() {
     client.raw(&all);
     let mut answers = vec![client.wait_for(9001, SOON).unwrap()];
     while answers.len() < count {
-        let stray = client.stray(SOON).or_else(|| None);
+        let stray = client.stray(SOON);
         match stray {
             Some(stray) if stray.get("error").is_some() => answers.push(Err(stray["error"].clone())),
             Some(stray) => answers.push(Ok(stray["result"].clone())),
