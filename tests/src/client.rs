@@ -183,6 +183,12 @@ impl Client {
             .unwrap_or_else(|error| panic!("{tool}: {error}\n{}", self.stderr()))
     }
 
+    /// Calls a tool that must refuse, and returns its one short line.
+    #[track_caller]
+    pub fn refused(&self, tool: &str, arguments: &Value) -> String {
+        refusal(&self.call(tool, arguments))
+    }
+
     /// Sends a notification.
     pub fn notify(&self, method: &str, params: Value) {
         let mut message = json!({ "jsonrpc": "2.0", "method": method });
@@ -313,6 +319,16 @@ impl Drop for Client {
         let _ = child.kill();
         let _ = child.wait();
     }
+}
+
+/// The one short line of a tool's result that is an error; panics when it is none, or says more.
+#[track_caller]
+pub fn refusal(result: &Value) -> String {
+    let Some(text) = result["content"][0]["text"].as_str().filter(|_| result["isError"] == true) else {
+        panic!("not refused: {result:.1000}");
+    };
+    assert!(text.lines().count() == 1 && text.len() < 300, "not one short line: {text}");
+    text.to_owned()
 }
 
 /// Adds [`modern_meta`] to params, keeping keys of `_meta` that are there.

@@ -13,13 +13,13 @@ mod flood;
 mod home;
 pub mod nws;
 mod paths;
-mod process;
+pub mod process;
 mod trial;
 
 #[cfg(feature = "attackers")]
 pub use attacker::Attacker;
 pub use bystander::{Bystander, CALM, Waits};
-pub use client::{Client, MODERN, Reply, modern_meta, words};
+pub use client::{Client, MODERN, Reply, modern_meta, refusal, words};
 pub use flood::{Flood, Flooded};
 pub use home::{Home, Run, run_to_end};
 pub use paths::{clients_dir, hostile_file, kennel_bin, node, plugin_file, python, source_root, target_dir};

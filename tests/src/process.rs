@@ -1,8 +1,28 @@
-//! What the system says of a process.
-//! Linux only, as `/proc` is; elsewhere it answers nothing.
-//! It must not signal or change a process.
+//! What a running process costs, as Linux counts it (proc(5)).
+//! It must not judge: the bounds are the tests'.
 
 use std::time::Duration;
+
+fn status(pid: u32, key: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    let line = text.lines().find(|line| line.starts_with(key)).expect("the kernel tells");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}
+
+/// Threads now.
+pub fn threads(pid: u32) -> u64 {
+    status(pid, "Threads:")
+}
+
+/// Bytes of memory in use now.
+pub fn resident(pid: u32) -> u64 {
+    status(pid, "VmRSS:") * 1024
+}
+
+/// The most bytes of memory in use at once since the start.
+pub fn peak_resident(pid: u32) -> u64 {
+    status(pid, "VmHWM:") * 1024
+}
 
 /// How much processor time a process has used, its threads together; none when it is gone or the system does not
 /// tell. In steps of 10 ms.
@@ -14,4 +34,9 @@ pub fn cpu_time(pid: u32) -> Option<Duration> {
     let ticks: u64 = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
     // USER_HZ, which the kernel keeps at 100 for programs on every architecture we test on.
     Some(Duration::from_millis(ticks * 10))
+}
+
+/// Processor time used so far, in ticks of 10 ms.
+pub fn cpu_ticks(pid: u32) -> u64 {
+    u64::try_from(cpu_time(pid).expect("the process runs").as_millis() / 10).expect("a small number")
 }

@@ -22,7 +22,12 @@ impl Trial {
 
     /// With another version, of at most eight characters. It shows in the description of the tool `version`.
     pub fn version(self, version: &str) -> Self {
-        self.mark("kennel-trial-begin:", version).mark("kennel-trial-final:", version)
+        self.mark("kennel-trial-begin:", version).final_version(version)
+    }
+
+    /// With another version at the end of a call than at its beginning, as no sound component has.
+    pub fn final_version(self, version: &str) -> Self {
+        self.mark("kennel-trial-final:", version)
     }
 
     /// With another behaviour while its tools are listed: `serve`, `trap`, `panic`, `loop` or `sleep`.

@@ -52,6 +52,16 @@ fn served(home: &Home) -> Client {
     client
 }
 
+/// Waits for a plugin that nobody approved, and so nobody compiled before.
+#[track_caller]
+fn offered(client: &Client, tool: &str) {
+    let start = Instant::now();
+    while !client.request("tools/list", json!({})).unwrap().to_string().contains(tool) {
+        assert!(start.elapsed() < Duration::from_secs(120), "no {tool}\n{}", client.stderr());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// A path as a string of TOML (or JSON).
 fn text(path: &Path) -> Value {
     path.to_str().unwrap().into()
@@ -623,6 +633,7 @@ fn a_stranger_under_a_known_name_holds_nothing() {
     // Never approved: it runs, with nothing.
     home.plugin("hello").hostile_as("attacker", "docs").config(&config);
     let client = served(&home);
+    offered(&client, "docs__surroundings");
     let (seen, files, kept, web) = Bystander::beside(&client, || attack(&client));
     let seen: Value = serde_json::from_str(&seen).unwrap();
     assert_eq!(
@@ -667,6 +678,7 @@ fn a_stranger_under_a_known_name_holds_nothing() {
         .bytes("docs", &padded(&std::fs::read(kennel_tests::hostile_file("attacker")).unwrap()))
         .config(&config);
     let client = served(&other);
+    offered(&client, "docs__surroundings");
     let (seen, files, kept, web) = Bystander::beside(&client, || attack(&client));
     assert!(!seen.contains("TARGET") && !seen.contains(CANARY), "{seen}");
     assert!(files.contains("it holds nothing:"), "{files}");

@@ -4,18 +4,19 @@
 
 use std::time::{Duration, Instant};
 
-use kennel_tests::{Attacker, Bystander, Client, Home};
+use kennel_tests::process::{cpu_ticks, resident, threads};
+use kennel_tests::{Attacker, Bystander, CALM, Client, Home, refusal};
 use serde_json::{Value, json};
 
 const FOREVER: &str = "(loop $forever (br $forever))";
 const POLL: &str = "wasi:io/poll@0.2.0";
 const CLOCK: &str = "wasi:clocks/monotonic-clock@0.2.0";
 
-/// A home with the good `hello` and an attacker under the name `evil`, compiled already.
+/// A home with the good `hello` and an attacker under the name `evil`, approved (limits are for approved bytes) and so compiled.
 fn home(name: &str, evil: &Attacker, config: &str) -> Home {
     let home = Home::new(name);
     home.plugin("hello").bytes("evil", &evil.build()).config(config);
-    home.kennel(["list"]);
+    home.approve();
     home
 }
 
@@ -28,16 +29,7 @@ fn ready(home: &Home) -> Client {
 /// Attacks, and gives the one line that came back.
 #[track_caller]
 fn attack(client: &Client) -> String {
-    refusal(&client.call("evil__attack", &json!({})))
-}
-
-/// The one line of a failed call.
-#[track_caller]
-fn refusal(result: &Value) -> String {
-    assert_eq!(result["isError"], true, "the attack succeeded: {result}");
-    let text = result["content"][0]["text"].as_str().expect("a text").to_owned();
-    assert!(text.lines().count() == 1 && text.len() < 300, "not one short line: {text}");
-    text
+    client.refused("evil__attack", &json!({}))
 }
 
 /// What the rest builds on: an attacker that does nothing is an ordinary plugin.
@@ -117,8 +109,9 @@ fn loops_in_the_allocator_and_in_the_initialiser_end_too() {
 fn a_plugin_that_loops_or_sleeps_when_it_is_read_is_left_out() {
     let sleep = "(call $block (call $sleep (i64.const 9000000000000000000)))";
     let evils = [
-        (Attacker::new().list(FOREVER), "limit: fuel"),
-        (Attacker::new().start(FOREVER), "limit: fuel"),
+        // By fuel, or by the clock where the machine is slow.
+        (Attacker::new().list(FOREVER), "limit: "),
+        (Attacker::new().start(FOREVER), "limit: "),
         (
             Attacker::new()
                 .list(sleep)
@@ -128,15 +121,25 @@ fn a_plugin_that_loops_or_sleeps_when_it_is_read_is_left_out() {
         ),
     ];
     let home = Home::new("unlisted");
-    home.plugin("hello").bytes("hello-before", &Attacker::new().build());
-    home.kennel(["list"]);
-    for (index, (evil, _)) in evils.iter().enumerate() {
-        // Before and after `hello` in every order there may be.
-        home.bytes(&format!("a-evil-{index}"), &evil.build())
-            .bytes(&format!("z-evil-{index}"), &evil.build());
-    }
+    home.plugin("hello");
+    home.kennel(["list"]).success();
+    // Before and after `hello` in every order there may be; some from the start, some later.
+    home.bytes("a-evil-2", &evils[2].0.build()).bytes("z-evil-0", &evils[0].0.build());
     let client = ready(&home);
-    Bystander::beside(&client, || std::thread::sleep(Duration::from_secs(3)));
+    let start = Instant::now();
+    client.request("ping", Value::Null).unwrap();
+    assert!(start.elapsed() < CALM, "ping waited {:?}", start.elapsed());
+    // The first list waits for plugins that still load, so that a client that asks once sees them, but not for long.
+    client.request("tools/list", Value::Null).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(15), "the list waited {:?}", start.elapsed());
+    Bystander::beside(&client, || {
+        for (index, (evil, _)) in evils.iter().enumerate() {
+            home.bytes(&format!("b-evil-{index}"), &evil.build())
+                .bytes(&format!("y-evil-{index}"), &evil.build());
+        }
+        // Time enough for the service to have read them all.
+        std::thread::sleep(Duration::from_secs(8));
+    });
     let list = home.kennel(["list", "--format", "json"]).failure().json();
     for plugin in list["plugins"].as_array().unwrap() {
         let name = plugin["name"].as_str().unwrap();
@@ -145,7 +148,7 @@ fn a_plugin_that_loops_or_sleeps_when_it_is_read_is_left_out() {
             let expected = evils[index.parse::<usize>().unwrap()].1;
             assert_eq!(plugin["standing"], "broken");
             assert!(why.contains("it fails when asked for its tools") && why.contains(expected), "{why}");
-            assert_eq!(why.lines().count(), 1, "{why}");
+            assert!(why.ends_with("more than listing may take") && why.lines().count() == 1, "{why}");
         } else {
             assert_eq!(plugin["standing"], "serving", "{plugin}");
         }
@@ -185,19 +188,22 @@ fn sleeping_in_the_host_ends_at_the_deadline() {
     }
 }
 
-/// Living in host calls that come back at once costs fuel as well, and yields.
+/// Living in host calls costs fuel for what the host does as well: a million calls of some ten instructions each fit
+/// into this budget, a million crossings of the border do not.
 #[test]
-fn an_endless_loop_of_host_calls_ends_when_its_fuel_does() {
-    let evil = Attacker::calling("(loop $again (drop (call $now)) (br $again))").import(
-        CLOCK,
-        "now",
-        "$now (result i64)",
-    );
-    let home = home("crossings", &evil, "[plugins.evil.limits]\nfuel = \"500M\"\n");
+fn a_million_host_calls_end_when_the_fuel_does() {
+    let evil = Attacker::calling(
+        "(loop $again
+           (drop (call $now))
+           (local.set $i (i32.add (local.get $i) (i32.const 1)))
+           (br_if $again (i32.lt_u (local.get $i) (i32.const 1000000))))",
+    )
+    .import(CLOCK, "now", "$now (result i64)");
+    let home = home("crossings", &evil, "[plugins.evil.limits]\nfuel = \"200M\"\n");
     let client = ready(&home);
     Bystander::beside(&client, || {
         let text = attack(&client);
-        assert!(text.starts_with("plugin `evil`: limit: fuel (500000000)"), "{text}");
+        assert!(text.starts_with("plugin `evil`: limit: fuel (200000000)"), "{text}");
     });
 }
 
@@ -237,11 +243,12 @@ fn cancelled_calls_leave_nothing_behind() {
         settle(&client);
     };
     cancel_some(1_000);
-    let (threads, memory) = (threads(&client), resident(&client));
+    let pid = client.pid();
+    let (threads_before, memory_before) = (threads(pid), resident(pid));
     Bystander::beside(&client, || cancel_some(10_000));
-    let (threads_after, memory_after) = (self::threads(&client), resident(&client));
-    assert!(threads_after <= threads + 2, "{threads} threads became {threads_after}");
-    assert!(memory_after < memory + (32 << 20), "{memory} bytes became {memory_after}");
+    let (threads_after, memory_after) = (threads(pid), resident(pid));
+    assert!(threads_after <= threads_before + 2, "{threads_before} threads became {threads_after}");
+    assert!(memory_after < memory_before + (32 << 20), "{memory_before} bytes became {memory_after}");
 }
 
 /// A client that hangs up in mid-call: the process goes within its drain, spinning guests and all.
@@ -268,33 +275,12 @@ fn hanging_up_ends_the_process_and_its_guests() {
 #[track_caller]
 fn settle(client: &Client) {
     for _ in 0..100 {
-        let before = cpu_ticks(client);
+        let before = cpu_ticks(client.pid());
         std::thread::sleep(Duration::from_millis(200));
         // A tick is 10 ms.
-        if cpu_ticks(client) - before <= 3 {
+        if cpu_ticks(client.pid()) - before <= 3 {
             return;
         }
     }
     panic!("cancelled guests go on running\n{}", client.stderr());
-}
-
-fn status(client: &Client, key: &str) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{}/status", client.pid())).unwrap();
-    let line = text.lines().find(|line| line.starts_with(key)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
-fn threads(client: &Client) -> u64 {
-    status(client, "Threads:")
-}
-
-fn resident(client: &Client) -> u64 {
-    status(client, "VmRSS:") * 1024
-}
-
-fn cpu_ticks(client: &Client) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{}/stat", client.pid())).unwrap();
-    // proc(5): the name, in parentheses, may hold anything; utime and stime are fields 14 and 15.
-    let fields: Vec<_> = text.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }

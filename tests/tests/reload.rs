@@ -76,6 +76,16 @@ fn standing(home: &Home) -> String {
 }
 
 #[test]
+fn a_mixture_of_versions_would_be_seen() {
+    let home = Home::new("mixture");
+    home.bytes("trial", Trial::new().version("one").final_version("other").bytes());
+    let client = home.serve();
+    client.initialize();
+    let result = client.call("trial__version", &json!({}));
+    assert_eq!(result["structuredContent"], json!({"begin": "one", "end": "other"}));
+}
+
+#[test]
 fn a_dev_plugin_is_replaced_a_hundred_times_under_load() {
     let variants: Vec<_> = (0..VARIANTS)
         .map(|number| format!("v{number}"))

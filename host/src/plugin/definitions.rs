@@ -40,7 +40,7 @@ pub struct Definitions {
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionsError {
     /// The plugin failed while listing.
-    #[error("it fails when asked for its {what}: {error}")]
+    #[error("it fails when asked for its {what}: {}", plainly(.error))]
     Listing {
         /// `tools`, `prompts` or `templates`.
         what: &'static str,
@@ -76,6 +76,14 @@ pub enum DefinitionsError {
         /// What is wrong.
         why: String,
     },
+}
+
+/// The bounds of listing are the same for all, so the advice to raise one would be wrong.
+fn plainly(error: &CallError) -> String {
+    match error {
+        CallError::Limit(hit) => format!("limit: {} ({}), more than listing may take", hit.budget, hit.bound),
+        error => error.to_string(),
+    }
 }
 
 impl Definitions {

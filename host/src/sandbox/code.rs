@@ -37,8 +37,8 @@ pub enum CodeError {
     /// The compiler refused it.
     #[error("it does not compile: {0}")]
     Compile(String),
-    /// Stored code does not fit this engine.
-    #[error("the stored code does not fit: {0}")]
+    /// Code does not fit this engine, or needs more than an instance can have.
+    #[error("its code does not fit this host: {0}")]
     Stored(String),
 }
 
