@@ -108,10 +108,11 @@ pub(super) fn texts(what: &str, expected: &str, came: &str) -> Vec<String> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use serde::Deserialize as _;
     use serde_json::json;
 
-    fn different(expect: Value, answer: Value) -> String {
-        against(&serde_json::from_value(expect).unwrap(), &answer).join("\n")
+    fn different(expect: &Value, answer: &Value) -> String {
+        against(&Expect::deserialize(expect).unwrap(), answer).join("\n")
     }
 
     fn said(text: &str) -> Value {
@@ -138,7 +139,7 @@ mod tests {
             (json!({"result": said("a")}), said("a")),
             (json!({"error": "no"}), json!({"error": {"code": 1, "message": "no"}})),
         ] {
-            assert_eq!(different(expect.clone(), answer), "", "{expect}");
+            assert_eq!(different(&expect, &answer), "", "{expect}");
         }
     }
 
@@ -162,7 +163,7 @@ mod tests {
             (json!({"error": "yes"}), error.clone()),
             (json!({"text": "a"}), error),
         ]
-        .map(|(expect, answer)| format!("== {expect}\n{}", different(expect.clone(), answer)));
+        .map(|(expect, answer)| format!("== {expect}\n{}", different(&expect, &answer)));
         insta::assert_snapshot!(shown.join("\n"));
     }
 }
