@@ -11,5 +11,5 @@ pub mod nws;
 mod paths;
 
 pub use client::{Client, MODERN, Reply, modern_meta};
-pub use home::{Home, Run};
+pub use home::{Home, Run, wat_bytes};
 pub use paths::{clients_dir, kennel_bin, node, plugin_file, python, source_root, target_dir};
