@@ -54,6 +54,24 @@ impl Plugin {
                 Ok(())
             })
             .unwrap();
+        let store = kept.clone();
+        state
+            .func_new("set", move |_, _, params, results| {
+                store.lock().unwrap().insert(text(&params[0]), items(&params[1]));
+                results[0] = Val::Result(Ok(None));
+                Ok(())
+            })
+            .unwrap();
+        let store = kept.clone();
+        state
+            .func_new("list", move |_, _, params, results| {
+                let (prefix, kept) = (text(&params[0]), store.lock().unwrap());
+                let mut keys: Vec<_> = kept.keys().filter(|key| key.starts_with(&prefix)).cloned().collect();
+                keys.sort_unstable();
+                results[0] = ok(Val::List(keys.into_iter().map(Val::String).collect()));
+                Ok(())
+            })
+            .unwrap();
         state
             .func_new("compare-and-swap", move |_, _, params, results| {
                 let mut kept = kept.lock().unwrap();
@@ -107,9 +125,12 @@ fn text(value: &Val) -> String {
 }
 
 fn bytes(value: &Val) -> Option<Vec<u8>> {
-    let Val::Option(Some(list)) = value else { return None };
-    let Val::List(items) = &**list else { panic!("not a list: {list:?}") };
-    Some(items.iter().map(|item| if let Val::U8(byte) = item { *byte } else { 0 }).collect())
+    if let Val::Option(Some(list)) = value { Some(items(list)) } else { None }
+}
+
+fn items(list: &Val) -> Vec<u8> {
+    let Val::List(items) = list else { panic!("not a list: {list:?}") };
+    items.iter().map(|item| if let Val::U8(byte) = item { *byte } else { panic!("not a byte") }).collect()
 }
 
 pub fn run() {

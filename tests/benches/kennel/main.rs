@@ -25,18 +25,27 @@ fn main() -> ExitCode {
     if let Some(way) = args.first().and_then(|arg| native::Way::of_argument(arg)) {
         return native::serve(way);
     }
-    let sections: [(&str, fn()); 5] = [
-        ("ab", process::run),
-        ("cdg", roundtrip::run),
-        ("e", start::run),
-        ("f", memory::run),
-        ("h", fuel::run),
-    ];
     println!("{} cores, {} bytes of text in and out", cores(), TEXT);
-    for (letters, section) in sections {
-        if args.is_empty() || args.iter().any(|arg| arg.chars().any(|letter| letters.contains(letter))) {
-            section();
+    let wanted = |letters: &str| {
+        args.is_empty() || args.iter().any(|arg| arg.chars().any(|letter| letters.contains(letter)))
+    };
+    if wanted("ab") {
+        process::run();
+    }
+    if wanted("cdg") {
+        roundtrip::run();
+    }
+    if wanted("ef") {
+        let copies = memory::Copies::new();
+        if wanted("e") {
+            start::run(&copies);
         }
+        if wanted("f") {
+            memory::run(&copies);
+        }
+    }
+    if wanted("h") {
+        fuel::run();
     }
     ExitCode::SUCCESS
 }

@@ -13,8 +13,10 @@ use crate::world;
 
 /// Most copies.
 const MOST: usize = 50;
-/// The plugin that is copied: about 250 KiB of component.
-const PLUGIN: &str = "notes";
+/// The plugin that is copied. Its tool's name gets each copy's prefix, so that all can be listed together.
+const PLUGIN: &str = "weather-us";
+/// How many tools it has.
+pub const TOOLS: usize = 2;
 /// After this nothing of the start is still going on.
 const SETTLED: Duration = Duration::from_secs(1);
 
@@ -60,15 +62,14 @@ fn name(number: usize) -> String {
     format!("p{number:02}")
 }
 
-pub fn run() {
-    let copies = Copies::new();
+pub fn run(copies: &Copies) {
     println!("\n(f) resident memory of an idle `kennel serve`, {PLUGIN} copied, {} KiB each", world::component(PLUGIN).len() >> 10);
     println!("  {:>8} {:>12} {:>12} {:>12}", "plugins", "RSS KiB", "anonymous", "of files");
     let mut seen = Vec::new();
     for count in [0, 1, 10, MOST] {
         let mut peer = Peer::start(copies.serve(count));
         peer.initialize();
-        assert_eq!(peer.tools(), count);
+        assert_eq!(peer.tools(), count * TOOLS);
         std::thread::sleep(SETTLED);
         let kib = ["VmRSS:", "RssAnon:", "RssFile:"].map(|field| status(peer.pid(), field));
         println!("  {count:>8} {:>12} {:>12} {:>12}", kib[0], kib[1], kib[2]);

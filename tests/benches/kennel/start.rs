@@ -4,15 +4,14 @@
 
 use std::time::Instant;
 
-use crate::memory::Copies;
+use crate::memory::{Copies, TOOLS};
 use crate::native::Way;
 use crate::peer::Peer;
 use crate::stats::{Series, table};
 
 const ROUNDS: usize = 15;
 
-pub fn run() {
-    let copies = Copies::new();
+pub fn run(copies: &Copies) {
     let counts = [1, 10, 50];
     let mut first: Vec<_> =
         counts.iter().map(|count| Series::new(format!("(e) kennel serve, {count} plugins"))).collect();
@@ -27,7 +26,7 @@ pub fn run() {
     for _ in 0..ROUNDS {
         for at in 0..first.len() {
             let (command, tools) = match counts.get(at) {
-                Some(count) => (copies.serve(*count), *count),
+                Some(count) => (copies.serve(*count), *count * TOOLS),
                 None => ([Way::Ours, Way::Theirs][at - counts.len()].command(), 1),
             };
             let start = Instant::now();
