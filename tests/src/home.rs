@@ -86,8 +86,7 @@ impl Home {
 
     /// Puts a component written as WebAssembly text into the plugins folder.
     pub fn wat(&self, name: &str, text: &str) -> &Self {
-        let bytes = wat::parse_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
-        self.bytes(name, &bytes)
+        self.bytes(name, &wat_bytes(text))
     }
 
     /// Where `NAME.wasm` lies in the plugins folder.
@@ -156,6 +155,11 @@ impl Home {
     pub fn close(self) {
         self.dir.close().expect("the temporary folder can be removed");
     }
+}
+
+/// A component written as WebAssembly text, as bytes.
+pub fn wat_bytes(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What a finished command left.

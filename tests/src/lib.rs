@@ -21,7 +21,7 @@ pub use attacker::Attacker;
 pub use bystander::{Bystander, CALM, Waits};
 pub use client::{Client, MODERN, Reply, modern_meta, refusal, words};
 pub use flood::{Flood, Flooded};
-pub use home::{Home, Run, run_to_end};
+pub use home::{Home, Run, run_to_end, wat_bytes};
 pub use paths::{clients_dir, hostile_file, kennel_bin, node, plugin_file, python, source_root, target_dir};
 pub use process::cpu_time;
 pub use trial::Trial;

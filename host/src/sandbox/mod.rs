@@ -18,6 +18,9 @@ mod store;
 
 pub use code::{AuthenticFile, Code, CodeError, Interface, check_kind, compile};
 pub use context::{CallContext, Caller, ClientCapabilities, Events, ListKind, LogLevel, NoEvents};
+/// The engine that calls run on, for benchmarks that measure wasmtime alone beside them.
+#[doc(hidden)]
+pub use engine::pooled as engine_alone;
 pub use engine::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_MEMORY, MAX_TABLE_ELEMENTS, MAX_TABLES};
 pub use error::{Budget, CallError, LimitHit};
 pub use meter::{Counters, Usage};

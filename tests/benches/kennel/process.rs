@@ -1,0 +1,110 @@
+//! (a) and (b): a call in process, from wasmtime alone to the whole way through the catalog.
+//! Every variant calls the same tool of the same component with the same text.
+//! It must not reuse anything between calls that `kennel serve` would not.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kennel::catalog::Catalog;
+use kennel::catalog::api::{Backend as _, CallEvents, CallInfo, ClientFacts, Trace};
+use kennel::catalog::types::LogLevel;
+use kennel::observe::Audit;
+use kennel::sandbox::contract::{ToolCall, ToolOutcome};
+use kennel::sandbox::{CallContext, CallTool, engine_alone};
+use serde_json::{Value, json};
+
+use crate::stats::{Series, table};
+use crate::{TEXT, floor, world};
+
+const ROUNDS: usize = 400;
+const IN_A_ROW: usize = 25;
+
+struct Silent;
+
+impl CallEvents for Silent {
+    fn log(&self, _: LogLevel, _: Option<&str>, _: Value) {}
+    fn progress(&self, _: f64, _: Option<f64>, _: Option<&str>) {}
+    fn detach(&self) {}
+}
+
+fn info() -> CallInfo {
+    CallInfo {
+        cancel: Default::default(),
+        client: ClientFacts::default(),
+        progress: false,
+        log_level: None,
+        sink: Arc::new(Silent),
+        trace: Trace::default(),
+        resumption: None,
+        meta: None,
+    }
+}
+
+/// Calls so often in a row, each timed. The first of a row is not counted: it pays for what the other variants
+/// left in the caches.
+macro_rules! in_a_row {
+    ($series:expr, $call:expr) => {{
+        for turn in 0..=IN_A_ROW {
+            let start = Instant::now();
+            std::hint::black_box($call);
+            let time: Duration = start.elapsed();
+            if turn > 0 {
+                $series.add(time);
+            }
+        }
+    }};
+}
+
+pub fn run() {
+    let runtime = world::runtime();
+    let home = world::home_with("echo");
+    let (_sandbox, statuses) = world::load(&home.path(), &runtime);
+    let plugin = world::only(&statuses);
+    let catalog = |audit| {
+        let catalog = Catalog::new(audit);
+        catalog.show(&statuses);
+        catalog.set_ready();
+        catalog
+    };
+    let checked = catalog(None);
+    let audited = catalog(Some(Audit::begin(&home.folder("audit")).unwrap()));
+
+    let engine = engine_alone().unwrap();
+    let bare = floor::Bare::new(&engine);
+    let alone = floor::Plugin::new(&engine, &world::component("echo"));
+
+    let text = "x".repeat(TEXT);
+    let arguments: Arc<str> = json!({ "text": text }).to_string().into();
+    let call = ToolCall { name: "echo".into(), arguments: arguments.to_string(), resumption: None, meta: None };
+
+    let mut all = [
+        Series::new("(a) wasmtime alone, bare component"),
+        Series::new("(a) wasmtime alone, the plugin `echo`"),
+        Series::new("(b) a call with every guard, hops between threads included"),
+        Series::new("(b) the same with arguments checked against their schema"),
+        Series::new("(b) the same with an audit line"),
+    ];
+    runtime.block_on(async {
+        assert_eq!(bare.call(&text).await, text);
+        assert!(matches!(alone.call(&call).await, ToolOutcome::Complete(result) if !result.is_error));
+        for _ in 0..ROUNDS {
+            let [bare_series, alone_series, guarded_series, checked_series, audited_series] = &mut all;
+            in_a_row!(bare_series, bare.call(&text).await);
+            in_a_row!(alone_series, alone.call(&call).await);
+            in_a_row!(guarded_series, {
+                let finished =
+                    plugin.program.call(CallTool(call.clone()), CallContext::unattended()).await;
+                finished.result.unwrap()
+            });
+            in_a_row!(
+                checked_series,
+                checked.call_tool("echo__echo", arguments.clone(), info()).await.unwrap()
+            );
+            in_a_row!(
+                audited_series,
+                audited.call_tool("echo__echo", arguments.clone(), info()).await.unwrap()
+            );
+        }
+    });
+    table("(a) (b) a call in process; ratios to wasmtime alone with the same plugin", 1, &all);
+}
