@@ -50,7 +50,7 @@ fn base() -> Config {
 /// # Errors
 /// When the machine cannot reserve the pool's address space, which the caller meets with
 /// [`on_demand`].
-pub(super) fn pooled() -> Result<Engine> {
+pub fn pooled() -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(POOL_SLOTS)
         .total_core_instances(4 * POOL_SLOTS)
