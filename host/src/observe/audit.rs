@@ -10,11 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Sender, TrySendError, bounded};
+use crossbeam_channel::{Sender, TrySendError, bounded, select};
 use serde::{Serialize, Serializer};
 
 /// Lines that may wait for the disk.
 const QUEUE: usize = 16_384;
+/// How long lines are gathered before they are written: a writer that waited for each single line would have
+/// to be woken for each, which costs a call more than the line itself.
+const GATHER: Duration = Duration::from_millis(5);
 /// Longest wait for the disk at the end.
 const FLUSH: Duration = Duration::from_secs(1);
 
@@ -50,12 +53,6 @@ fn seconds<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_f64(since.as_secs_f64())
 }
 
-enum Line<U> {
-    Record(Record<U>),
-    /// Answered once everything before it is written.
-    Flush(Sender<()>),
-}
-
 /// The audit of one process: a segment of its own in the home's audit folder. Cheap to clone; the
 /// segment is whole once the last clone is dropped.
 #[derive(Clone)]
@@ -64,7 +61,9 @@ pub struct Audit<U: Send + 'static> {
 }
 
 struct Inner<U: Send + 'static> {
-    lines: Option<Sender<Line<U>>>,
+    lines: Option<Sender<Record<U>>>,
+    /// Somebody waits until everything left so far is written; answered by dropping it.
+    hurry: Sender<Sender<()>>,
     writer: Option<JoinHandle<()>>,
     lost: AtomicU64,
 }
@@ -79,29 +78,31 @@ impl<U: Serialize + Send + 'static> Audit<U> {
         let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let name = format!("{}-{:09}-{}.jsonl", start.as_secs(), start.subsec_nanos(), std::process::id());
         let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(folder.join(name))?;
-        let (send, lines) = bounded::<Line<U>>(QUEUE);
+        let (send, lines) = bounded::<Record<U>>(QUEUE);
+        let (hurry, hurried) = bounded::<Sender<()>>(1);
         let writer = std::thread::Builder::new().name("audit".into()).spawn(move || {
             let mut out = BufWriter::new(file);
-            let mut flushed = Vec::new();
-            while let Ok(first) = lines.recv() {
-                for next in std::iter::once(first).chain(lines.try_iter()) {
-                    match next {
-                        Line::Flush(done) => flushed.push(done),
-                        Line::Record(record) => {
-                            if let Err(error) = line(&mut out, &record) {
-                                tracing::error!("an audit line is lost: {error}");
-                            }
-                        }
+            loop {
+                let (first, waiting) = select! {
+                    recv(lines) -> first => match first {
+                        Ok(first) => (Some(first), hurried.recv_timeout(GATHER).ok()),
+                        Err(_) => break,
+                    },
+                    recv(hurried) -> waiting => (None, waiting.ok()),
+                };
+                for record in first.into_iter().chain(lines.try_iter()) {
+                    if let Err(error) = line(&mut out, &record) {
+                        tracing::error!("an audit line is lost: {error}");
                     }
                 }
                 if let Err(error) = out.flush() {
                     tracing::error!("audit lines are lost: {error}");
                 }
                 // Whoever waits sees the channel close.
-                flushed.clear();
+                drop(waiting);
             }
         })?;
-        let inner = Inner { lines: Some(send), writer: Some(writer), lost: AtomicU64::new(0) };
+        let inner = Inner { lines: Some(send), hurry, writer: Some(writer), lost: AtomicU64::new(0) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -109,7 +110,7 @@ impl<U: Serialize + Send + 'static> Audit<U> {
     /// says.
     pub fn record(&self, record: Record<U>) {
         let Some(lines) = &self.inner.lines else { return };
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = lines.try_send(Line::Record(record)) {
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = lines.try_send(record) {
             let lost = self.inner.lost.fetch_add(1, Ordering::Relaxed) + 1;
             if lost.is_power_of_two() {
                 tracing::error!("the audit cannot keep up: {lost} lines are lost");
@@ -119,9 +120,8 @@ impl<U: Serialize + Send + 'static> Audit<U> {
 
     /// Waits until every line left so far is in the file, at most a second.
     pub fn flush(&self) {
-        let Some(lines) = &self.inner.lines else { return };
         let (done, wait) = bounded(0);
-        if lines.send_timeout(Line::Flush(done), FLUSH).is_ok() {
+        if self.inner.hurry.send_timeout(done, FLUSH).is_ok() {
             let _ = wait.recv_timeout(FLUSH);
         }
     }
