@@ -20,7 +20,8 @@ const FAST_SLICES: u32 = 2;
 /// The nice value of the slow lane's threads.
 const SLOW_NICE: i32 = 10;
 /// How long a fast thread looks for work before it sleeps. Waking a sleeping thread costs more than a
-/// whole short call, so that calls in a row would pay it each time.
+/// whole short call, so that calls in a row would pay it each time. One thread at a time looks: a second
+/// one would only take a core from whoever is to bring the work.
 const SPIN: Duration = Duration::from_micros(30);
 
 /// Names the plugin a task runs for; turns in the slow lane are taken between these.
@@ -151,6 +152,8 @@ struct Queues {
     /// Owners with something in `slow`, in the order of their turns.
     turns: VecDeque<TaskOwner>,
     fast_sleepers: usize,
+    /// A fast thread looks for work without the lock. It looks once more with it before it sleeps.
+    fast_looking: bool,
     slow_sleepers: usize,
     closed: bool,
 }
@@ -173,7 +176,8 @@ impl Lanes {
             Lane::Fast => {
                 queues.fast.push_back(runnable);
                 self.fast_len.store(queues.fast.len(), Ordering::Release);
-                queues.fast_sleepers > 0
+                // Whoever looks for work finds it without being woken.
+                queues.fast_sleepers > 0 && queues.fast.len() > usize::from(queues.fast_looking)
             }
             Lane::Slow => {
                 let owner = runnable.metadata().owner;
@@ -202,25 +206,31 @@ impl Lanes {
     }
 
     fn next_fast(&self) -> Option<Runnable<Meta>> {
-        let mut spin_until = None;
+        let mut queues = self.lock();
+        let mut looked = false;
         loop {
-            if self.fast_len.load(Ordering::Acquire) == 0 && spin_until.is_none_or(|end| Instant::now() < end) {
-                spin_until.get_or_insert_with(|| Instant::now() + SPIN);
-                std::thread::yield_now();
-                continue;
+            if let Some(runnable) = queues.fast.pop_front() {
+                self.fast_len.store(queues.fast.len(), Ordering::Release);
+                return Some(runnable);
             }
-            let mut queues = self.lock();
-            loop {
-                if let Some(runnable) = queues.fast.pop_front() {
-                    self.fast_len.store(queues.fast.len(), Ordering::Release);
-                    return Some(runnable);
-                }
-                if queues.closed {
-                    return None;
-                }
+            if queues.closed {
+                return None;
+            }
+            if looked || queues.fast_looking {
                 queues.fast_sleepers += 1;
                 queues = self.fast_ready.wait(queues).unwrap_or_else(PoisonError::into_inner);
                 queues.fast_sleepers -= 1;
+                looked = false;
+            } else {
+                queues.fast_looking = true;
+                drop(queues);
+                let end = Instant::now() + SPIN;
+                while self.fast_len.load(Ordering::Acquire) == 0 && Instant::now() < end {
+                    std::thread::yield_now();
+                }
+                queues = self.lock();
+                queues.fast_looking = false;
+                looked = true;
             }
         }
     }
