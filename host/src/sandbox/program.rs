@@ -219,11 +219,15 @@ impl Program {
             Err(error) => return Finished::not_run(error),
         };
         let program = self.clone();
-        let task = self.sandbox.executor.spawn(self.owner, async move {
-            let finished = program.run(operation, context).await;
-            drop(permits);
-            finished
-        });
+        // Boxed where it is made: on its way to the guests' threads it passes through several hands.
+        let task = self.sandbox.executor.spawn(
+            self.owner,
+            Box::pin(async move {
+                let finished = program.run(operation, context).await;
+                drop(permits);
+                finished
+            }),
+        );
         task.await.unwrap_or_else(|panic| {
             tracing::error!(plugin = self.host.plugin, "the host panicked in a call: {panic}");
             Finished::not_run(CallError::Internal(format!("the host panicked: {panic}")))
