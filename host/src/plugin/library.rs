@@ -1,7 +1,7 @@
 //! All plugins of a home and how each stands: which bytes serve under which name, what waits for a
 //! person, what is broken. Keeps it so while files change.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -178,14 +178,14 @@ impl Library {
             .map_err(|source| LibraryError::Folder { folder: folder.display().to_string(), source })?;
 
         let mut entries = BTreeMap::new();
-        let mut read = HashMap::new();
         for name in &files {
             match config.plugins_of_file(name) {
                 Ok(plugins) => {
+                    // One file's bytes at a time: all of them at once would stay with the process as free memory.
+                    let file = PluginFile::read(&folder.join(name));
                     for plugin in plugins {
-                        let file = read.entry(name.clone()).or_insert_with(|| PluginFile::read(&folder.join(name)));
                         let before = self.entries.get(plugin.name.as_str());
-                        let entry = self.look(before, &plugin, file, &lock).await;
+                        let entry = self.look(before, &plugin, &file, &lock).await;
                         entries.insert(plugin.name.to_string(), entry);
                     }
                 }
