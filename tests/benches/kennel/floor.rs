@@ -42,7 +42,9 @@ pub fn linker(engine: &Engine, component: &Component) -> Linker<Wasi> {
         for (function, item) in interface.exports(engine) {
             if matches!(item.ty, ComponentItem::ComponentFunc(_)) {
                 let missing = format!("{function} is not part of the benchmark");
-                instance.func_new(function, move |_, _, _, _| Err(wasmtime::Error::msg(missing.clone()))).unwrap();
+                instance
+                    .func_new(function, move |_, _, _, _| Err(wasmtime::Error::msg(missing.clone())))
+                    .unwrap();
             }
         }
     }

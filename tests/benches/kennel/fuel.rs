@@ -138,8 +138,18 @@ pub fn run() {
         .map(|at| json!({ "name": format!("thing {at}"), "entityType": "thing", "observations": ["it is there", "it is one of many"] }))
         .collect();
     let calls = [
-        ("time", "convert_time", json!({ "source_timezone": "Europe/Berlin", "time": "16:30", "target_timezone": "Asia/Tokyo" }), None),
-        ("memory", "search_nodes", json!({ "query": "199" }), Some(("create_entities", json!({ "entities": entities })))),
+        (
+            "time",
+            "convert_time",
+            json!({ "source_timezone": "Europe/Berlin", "time": "16:30", "target_timezone": "Asia/Tokyo" }),
+            None,
+        ),
+        (
+            "memory",
+            "search_nodes",
+            json!({ "query": "199" }),
+            Some(("create_entities", json!({ "entities": entities }))),
+        ),
         ("notes", "create_note", json!({ "title": "a note", "content": "what it says ".repeat(100) }), None),
     ];
     let runtime = world::runtime();

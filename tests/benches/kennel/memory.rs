@@ -64,7 +64,10 @@ fn name(number: usize) -> String {
 }
 
 pub fn run(copies: &Copies) {
-    println!("\n(f) resident memory of an idle `kennel serve`, {PLUGIN} copied, {} KiB each", world::component(PLUGIN).len() >> 10);
+    println!(
+        "\n(f) resident memory of an idle `kennel serve`, {PLUGIN} copied, {} KiB each",
+        world::component(PLUGIN).len() >> 10
+    );
     println!("  {:>8} {:>12} {:>12} {:>12}", "plugins", "RSS KiB", "anonymous", "of files");
     let mut seen = Vec::new();
     for count in [0, 1, 10, MOST] {

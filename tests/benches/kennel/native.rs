@@ -65,7 +65,8 @@ impl ServerHandler for Native {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let schema = json!({ "type": "object", "properties": { "text": { "type": "string" } }, "required": ["text"] });
+        let schema =
+            json!({ "type": "object", "properties": { "text": { "type": "string" } }, "required": ["text"] });
         let schema = schema.as_object().unwrap().clone();
         let tool = Tool::new("echo", "Gives back the text it is given.", Arc::new(schema));
         Ok(ListToolsResult::with_all_items(vec![tool]))

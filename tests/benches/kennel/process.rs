@@ -75,7 +75,8 @@ pub fn run() {
 
     let text = "x".repeat(TEXT);
     let arguments: Arc<str> = json!({ "text": text }).to_string().into();
-    let call = ToolCall { name: "echo".into(), arguments: arguments.to_string(), resumption: None, meta: None };
+    let call =
+        ToolCall { name: "echo".into(), arguments: arguments.to_string(), resumption: None, meta: None };
 
     let mut all = [
         Series::new("(a) wasmtime alone, bare component"),
@@ -92,8 +93,7 @@ pub fn run() {
             in_a_row!(bare_series, bare.call(&text).await);
             in_a_row!(alone_series, alone.call(&call).await);
             in_a_row!(guarded_series, {
-                let finished =
-                    plugin.program.call(CallTool(call.clone()), CallContext::unattended()).await;
+                let finished = plugin.program.call(CallTool(call.clone()), CallContext::unattended()).await;
                 finished.result.unwrap()
             });
             in_a_row!(

@@ -29,7 +29,8 @@ pub fn run() {
     }
     let letters = ["(c)", "(d)", "(d)"];
     let named = |letter: &str, name: &str| Series::new(format!("{letter} {name}"));
-    let mut calls: Vec<_> = peers.iter().zip(letters).map(|((name, ..), letter)| named(letter, name)).collect();
+    let mut calls: Vec<_> =
+        peers.iter().zip(letters).map(|((name, ..), letter)| named(letter, name)).collect();
     for _ in 0..ROUNDS {
         for ((_, tool, peer), series) in peers.iter_mut().zip(&mut calls) {
             // Not counted: the processes take turns, and the first call finds everything asleep.
