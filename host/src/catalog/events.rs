@@ -8,7 +8,7 @@ use tokio::sync::broadcast;
 
 use crate::observe::escape_for_people;
 use crate::plugin::Plugin;
-use crate::sandbox::{Events, ListKind, LogLevel as SandboxLevel, json};
+use crate::sandbox::{Events, ListKind, json};
 
 use super::api::{CallEvents, CallInfo, Change};
 use super::resources::Lists;
@@ -41,8 +41,7 @@ impl Relay {
 }
 
 impl Events for Relay {
-    fn log(&self, level: SandboxLevel, logger: Option<&str>, data: &str) {
-        let level = LogLevel::from(level);
+    fn log(&self, level: LogLevel, logger: Option<&str>, data: &str) {
         let plugin = self.plugin.config.name.as_str();
         let text = escape_for_people(data);
         let logger_text = escape_for_people(logger.unwrap_or_default());
@@ -80,20 +79,5 @@ impl Events for Relay {
 
     fn detach(&self) {
         self.sink.detach();
-    }
-}
-
-impl From<SandboxLevel> for LogLevel {
-    fn from(level: SandboxLevel) -> Self {
-        match level {
-            SandboxLevel::Debug => Self::Debug,
-            SandboxLevel::Info => Self::Info,
-            SandboxLevel::Notice => Self::Notice,
-            SandboxLevel::Warning => Self::Warning,
-            SandboxLevel::Error => Self::Error,
-            SandboxLevel::Critical => Self::Critical,
-            SandboxLevel::Alert => Self::Alert,
-            SandboxLevel::Emergency => Self::Emergency,
-        }
     }
 }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+pub use crate::sandbox::LogLevel;
+
 /// A JSON object with its keys in the order they were written.
 pub type JsonObject = Map<String, Value>;
 
@@ -390,25 +392,4 @@ pub struct Completions {
     pub total: Option<u32>,
     /// Whether there are more than `values`.
     pub has_more: bool,
-}
-
-/// How grave a log message is (RFC 5424), the least grave first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogLevel {
-    /// For whoever debugs.
-    Debug,
-    /// For the record.
-    Info,
-    /// Worth a glance.
-    Notice,
-    /// Something may be wrong.
-    Warning,
-    /// Something is wrong.
-    Error,
-    /// Something important is broken.
-    Critical,
-    /// Somebody must act.
-    Alert,
-    /// Nothing works.
-    Emergency,
 }
