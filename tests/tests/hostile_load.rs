@@ -198,10 +198,9 @@ fn a_compile_bomb_takes_only_its_compiler_with_it() {
     let start = Instant::now();
     Bystander::beside(&client, || {
         home.bytes("bomb", &around(&functions(1, &body)));
-        assert_eq!(
-            broken(&all(&home), "bomb"),
-            "compiling it takes more than 4 GiB of memory, so it is refused"
-        );
+        // The serving process may have found it first; then it is remembered.
+        let why = broken(&all(&home), "bomb");
+        assert!(why.starts_with("compiling it takes more than 4 GiB of memory, so it is refused"), "{why}");
     });
     assert!(start.elapsed() < Duration::from_secs(100), "it took {:?}", start.elapsed());
     assert!(peak_resident(client.pid()) < 300 * MIB, "{} bytes", peak_resident(client.pid()));
