@@ -72,7 +72,7 @@ pub enum LoadError {
     },
     /// It offers nothing of the contract.
     #[error(
-        "it is a component but no plugin: it exports {found} and nothing of {CONTRACT}@{CONTRACT_VERSION}"
+        "it is a component but no plugin: it exports {found}; a plugin exports an interface of {CONTRACT}@{CONTRACT_VERSION}"
     )]
     NoPlugin {
         /// What it exports.

@@ -19,6 +19,8 @@ pub const MAX_CORE_INSTANCES: u32 = 32;
 pub const MAX_MEMORIES: u32 = 4;
 /// Tables of one component.
 pub const MAX_TABLES: u32 = 16;
+/// Bytes of stack that a guest has.
+pub(super) const MAX_STACK: usize = 512 << 10;
 /// Bytes of the host's own records of an instance.
 const MAX_INSTANCE_SIZE: usize = 4 << 20;
 
@@ -45,7 +47,7 @@ fn base() -> Config {
         .consume_fuel(true)
         .operator_cost(costs)
         .memory_init_cow(true)
-        .max_wasm_stack(512 << 10)
+        .max_wasm_stack(MAX_STACK)
         .async_stack_size(2 << 20)
         .wasm_backtrace_max_frames(NonZeroUsize::new(16))
         // What no plugin language needs is not there to be attacked.

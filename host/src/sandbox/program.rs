@@ -339,7 +339,7 @@ impl Program {
         }
         if let Some(trap) = trap {
             return match trap {
-                Trap::StackOverflow => limit(Budget::Stack, "512 KiB".into()),
+                Trap::StackOverflow => limit(Budget::Stack, format!("{} KiB", engine::MAX_STACK >> 10)),
                 trap => CallError::Trapped(trap.to_string()),
             };
         }
