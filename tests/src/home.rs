@@ -148,7 +148,7 @@ impl Home {
     pub fn serve_with(&self, args: &[&str]) -> Client {
         let mut command = self.command();
         command.arg("serve").args(args);
-        Client::start(command)
+        Client::start_ours(command)
     }
 
     /// Removes everything now, failing when that is not possible.

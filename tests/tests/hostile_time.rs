@@ -85,7 +85,7 @@ fn endless_recursion_ends_when_the_stack_does() {
 }
 
 /// The stack is as large as is said: frames of at least 256 bytes (thirty-two values that outlive the call) and at most
-/// twice that fit a thousand times, and not four thousand times.
+/// twice that fit a thousand times, and not 2 100 times; in twice the stack they would.
 #[test]
 fn the_stack_ends_where_it_is_said_to() {
     let locals: String = (0..32).map(|n| format!("(local $v{n} i64)")).collect();
@@ -105,7 +105,7 @@ fn the_stack_ends_where_it_is_said_to() {
         words(&client.call("evil__attack", &json!({})))
     };
     assert_eq!(deep(1_000), "survived");
-    assert_eq!(deep(4_000), "plugin `evil`: limit: stack (512 KiB)");
+    assert_eq!(deep(2_100), "plugin `evil`: limit: stack (512 KiB)");
 }
 
 /// The host calls the guest's allocator to pass arguments, and its start function to make an instance: both are the
@@ -172,7 +172,7 @@ fn a_plugin_that_loops_or_sleeps_when_it_is_read_is_left_out() {
             let expected = evils[index.parse::<usize>().unwrap()].1;
             assert_eq!(plugin["standing"], "broken");
             assert!(why.contains("it fails when asked for its tools") && why.contains(expected), "{why}");
-            assert!(why.ends_with("more than listing may take") && why.lines().count() == 1, "{why}");
+            assert!(why.contains("more than listing may take") && why.lines().count() == 1, "{why}");
         } else {
             assert_eq!(plugin["standing"], "serving", "{plugin}");
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use kennel_tests::{Attacker, Home, Trial};
 use serde_json::Value;
 
-const REMEMBERED: &str = "found before and not tried again; `kennel inspect --list` with its file tries";
+const REMEMBERED: &str = "known from before; `kennel inspect --list FILE` tries again";
 
 /// How a plugin stands and why, as `kennel list` has it.
 #[track_caller]

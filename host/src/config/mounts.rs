@@ -109,7 +109,7 @@ mod tests {
             [whole, part].map(|paths| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>())
         };
         let found = |whole: &[&str], part: &[&str]| {
-            [whole, part].map(|paths| paths.iter().map(ToString::to_string).collect())
+            [whole, part].map(|paths| paths.iter().map(ToString::to_string).collect::<Vec<_>>())
         };
         assert_eq!(of("/home/ada/.kennel/state"), found(&["/srv/with space/.kennel/state"], &["/mnt/state"]));
         assert_eq!(of("/srv/with space/.kennel/state"), found(&["/home/ada/.kennel/state"], &["/mnt/state"]));

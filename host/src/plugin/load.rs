@@ -88,7 +88,7 @@ pub enum LoadError {
     #[error("its compiled code cannot be stored: {0}")]
     Store(std::io::Error),
     /// It was found before that it cannot be used.
-    #[error("{0} (found before and not tried again; `kennel inspect --list` with its file tries)")]
+    #[error("{0} (known from before; `kennel inspect --list FILE` tries again)")]
     Remembered(String),
 }
 
