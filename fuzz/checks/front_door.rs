@@ -32,12 +32,16 @@ pub fn check(bytes: &[u8]) {
             other => panic!("a request became {other:?}"),
         };
         let given = given.unwrap_or_else(|| panic!("the id {id} was lost: {admitted:?}"));
-        assert_eq!(serde_json::from_str::<Value>(&given).expect("an id is JSON"), id, "another id: {admitted:?}");
+        assert_eq!(
+            serde_json::from_str::<Value>(&given).expect("an id is JSON"),
+            id,
+            "another id: {admitted:?}"
+        );
     }
 }
 
 /// The id of a request, when anybody could tell it.
-fn readable_id(bytes: &[u8]) -> Option<Value> {
+pub fn readable_id(bytes: &[u8]) -> Option<Value> {
     let envelope: Envelope<'_> = serde_json::from_slice(bytes).ok()?;
     envelope.method?;
     let text = envelope.id?.get();

@@ -20,10 +20,10 @@ const LONGEST: usize = 64 << 10;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often an id must and may be answered.
-#[derive(Clone, Copy, Debug, Default)]
-struct Owed {
-    least: usize,
-    most: usize,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Owed {
+    pub least: usize,
+    pub most: usize,
 }
 
 /// Panics when something does not hold.
@@ -51,7 +51,7 @@ pub fn check(bytes: &[u8]) {
 
 /// What each id is owed by what the front door, which has a target of its own, makes of each line. An error without an
 /// id counts for the empty one.
-fn owed(bytes: &[u8]) -> HashMap<String, Owed> {
+pub fn owed(bytes: &[u8]) -> HashMap<String, Owed> {
     let mut owed: HashMap<String, Owed> = HashMap::new();
     let normal = |id: &str| serde_json::from_str::<Value>(id).expect("an id is JSON").to_string();
     let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
@@ -78,7 +78,7 @@ fn owed(bytes: &[u8]) -> HashMap<String, Owed> {
 }
 
 /// All that the server says to an input that ends.
-fn converse(bytes: &[u8]) -> Vec<u8> {
+pub fn converse(bytes: &[u8]) -> Vec<u8> {
     let options = Options {
         in_flight: 4,
         queued_bytes: 64 << 10,
@@ -89,13 +89,8 @@ fn converse(bytes: &[u8]) -> Vec<u8> {
     let said = Said::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let input = std::io::Cursor::new(bytes.to_vec());
-    let served = stdio::serve(
-        KennelHandler::new(Native::new()),
-        input,
-        said.clone(),
-        options,
-        std::future::pending(),
-    );
+    let served =
+        stdio::serve(KennelHandler::new(Native::new()), input, said.clone(), options, std::future::pending());
     runtime
         .block_on(async { tokio::time::timeout(PATIENCE, served).await })
         .expect("the conversation ends")
