@@ -33,6 +33,22 @@ use crate::catalog::types::{CompletionCall, LogLevel, Outcome, Reference as Abou
 #[derive(Clone, Debug)]
 pub struct RawArguments(pub Arguments);
 
+/// Who calls, put into a request's extensions by a transport that knows. Stable and opaque; what belongs to one
+/// caller is kept from every other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller(pub Arc<str>);
+
+/// Put into a request's extensions by a transport whose client can leave and come back for the answer; cancelled
+/// when the call says that it will take long.
+#[derive(Clone, Debug, Default)]
+pub struct Detached(pub CancellationToken);
+
+/// What the transport put into a request's extensions: straight, or into those of the HTTP request it came with.
+fn carried<T: Clone + Send + Sync + 'static>(context: &RequestContext<RoleServer>) -> Option<&T> {
+    let http = || context.extensions.get::<http::request::Parts>();
+    context.extensions.get::<T>().or_else(|| http()?.extensions.get::<T>())
+}
+
 /// Most URIs one client may subscribe to, and most in one listen filter.
 const MAX_SUBSCRIPTIONS: usize = 1024;
 
@@ -134,7 +150,7 @@ impl<B: Backend> KennelHandler<B> {
     /// What goes with a call, and the receiving end of its events.
     fn call_info(&self, context: &RequestContext<RoleServer>) -> (CallInfo, events::Events) {
         let meta = &context.meta;
-        let (client, level) = if is_modern(context) {
+        let (mut client, level) = if is_modern(context) {
             let info = meta.client_info();
             let can = meta.client_capabilities().unwrap_or_default();
             (
@@ -145,9 +161,13 @@ impl<B: Backend> KennelHandler<B> {
             let facts = self.client.facts.read().unwrap_or_else(PoisonError::into_inner).clone();
             (facts, *self.client.level.lock().unwrap_or_else(PoisonError::into_inner))
         };
+        if let Some(Caller(caller)) = carried(context) {
+            client.caller = caller.clone();
+        }
         let token = meta.get_progress_token();
         let progress = token.is_some();
-        let (sink, events) = events::channel(token, level);
+        let detached = carried::<Detached>(context).cloned();
+        let (sink, events) = events::channel(context.id.clone(), token, level, detached);
         let info = CallInfo {
             cancel: context.ct.clone(),
             client,
@@ -297,7 +317,7 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         no_state(request.request_state.as_ref())?;
-        let arguments = match (context.extensions.get::<RawArguments>(), request.arguments.take()) {
+        let arguments = match (carried::<RawArguments>(&context), request.arguments.take()) {
             (Some(RawArguments(text)), _) => text.clone(),
             (None, None) => "{}".into(),
             // A transport without the front door.

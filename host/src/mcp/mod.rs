@@ -10,4 +10,4 @@ pub mod told;
 
 pub use crate::catalog::api::Backend;
 pub use crate::catalog::json;
-pub use handler::{KennelHandler, RawArguments};
+pub use handler::{Caller, Detached, KennelHandler, RawArguments};
