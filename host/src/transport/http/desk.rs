@@ -17,7 +17,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use tokio_util::sync::CancellationToken;
 
 use super::body::{Bodies, BodyFault};
-use super::patience::{KEEP_ALIVE, patiently};
+use super::patience::{KEEP_ALIVE, is_stream, patiently};
 use super::plain::{self, Plain};
 use super::sessions::Sessions;
 use crate::mcp::{Backend, Caller, Detached, KennelHandler, RawArguments};
@@ -42,6 +42,13 @@ pub(super) struct Desk<B: Backend> {
 
 /// A call that is worked on.
 struct Call(Arc<AtomicUsize>);
+
+impl Call {
+    fn begin(calls: &Arc<AtomicUsize>) -> Self {
+        calls.fetch_add(1, Ordering::Relaxed);
+        Self(calls.clone())
+    }
+}
 
 impl Drop for Call {
     fn drop(&mut self) {
@@ -122,17 +129,15 @@ impl<B: Backend> Desk<B> {
             drop((reserved, place));
             shape(response, &plain, id).await
         };
+        let counted = message.is_call.then(|| Call::begin(&self.calls));
         let response = if stateless { patiently(call).await } else { call.await };
-        if message.is_call { self.counted(response) } else { response }
-    }
-
-    /// Holds a place among the calls until the response's last byte.
-    fn counted(&self, response: Response) -> Response {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        let call = Call(self.calls.clone());
+        if !is_stream(&response) {
+            return response;
+        }
+        // It goes on until the stream's last byte.
         response.map(|body| {
             Body::new(body.map_frame(move |frame| {
-                let _ = &call;
+                let _ = &counted;
                 frame
             }))
         })

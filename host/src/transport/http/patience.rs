@@ -77,7 +77,8 @@ async fn after(
     response
 }
 
-fn is_stream(response: &Response) -> bool {
+/// Whether a response is a stream of events.
+pub(super) fn is_stream(response: &Response) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE);
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
