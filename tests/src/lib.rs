@@ -11,6 +11,7 @@ mod bystander;
 mod client;
 mod flood;
 mod home;
+mod http;
 pub mod nws;
 mod paths;
 pub mod process;
@@ -22,6 +23,9 @@ pub use bystander::{Bystander, CALM, Waits};
 pub use client::{Client, MODERN, Reply, modern_meta, refusal, words};
 pub use flood::{Flood, Flooded};
 pub use home::{Home, Run, run_to_end, wat_bytes};
+pub use http::{
+    HttpRequest, HttpResponse, HttpServer, HttpSession, SseEvent, Wire, initialize_message, modern_request,
+};
 pub use paths::{clients_dir, hostile_file, kennel_bin, node, plugin_file, python, source_root, target_dir};
 pub use process::cpu_time;
 pub use trial::Trial;

@@ -9,6 +9,7 @@ use rmcp::model::{ClientCapabilities, InitializeRequestParams};
 use rmcp::service::{RequestContext, RoleServer};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::carried::{Caller, Detached, carried};
 use super::changes::Subscriptions;
 use super::{convert, events};
 use crate::catalog::api::{CallInfo, ClientCan, ClientFacts, Trace};
@@ -47,7 +48,7 @@ impl Client {
     /// What goes with a call, and the receiving end of its events.
     pub(super) fn call_info(&self, context: &RequestContext<RoleServer>) -> (CallInfo, events::Events) {
         let meta = &context.meta;
-        let (client, level) = if is_modern(context) {
+        let (mut client, level) = if is_modern(context) {
             let info = meta.client_info();
             let can = meta.client_capabilities().unwrap_or_default();
             (
@@ -58,9 +59,13 @@ impl Client {
             let facts = self.facts.read().unwrap_or_else(PoisonError::into_inner).clone();
             (facts, *self.level.lock().unwrap_or_else(PoisonError::into_inner))
         };
+        if let Some(Caller(caller)) = carried(context) {
+            client.caller = caller.clone();
+        }
         let token = meta.get_progress_token();
         let progress = token.is_some();
-        let (sink, events) = events::channel(token, level);
+        let detached = carried::<Detached>(context).cloned();
+        let (sink, events) = events::channel(context.id.clone(), token, level, detached);
         let info = CallInfo {
             cancel: context.ct.clone(),
             client,

@@ -3,6 +3,7 @@
 
 mod askable;
 mod calls;
+mod carried;
 mod changes;
 mod client;
 mod convert;
@@ -15,5 +16,5 @@ pub mod told;
 
 pub use crate::catalog::api::Backend;
 pub use crate::catalog::json;
-pub use askable::RawArguments;
+pub use carried::{Caller, Detached, RawArguments};
 pub use handler::KennelHandler;

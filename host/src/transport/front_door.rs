@@ -213,6 +213,15 @@ fn read_id(raw: &str) -> Option<RequestId> {
     }
 }
 
+/// Whether only the older era has this method, which a request of the stateless era may not use.
+#[must_use]
+pub fn is_older_method(method: &str) -> bool {
+    matches!(
+        method,
+        "ping" | "initialize" | "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe"
+    )
+}
+
 /// Gives the typed request and whether it declares its protocol version; or what is wrong with the
 /// parameters.
 fn request(method: &str, params: Option<&str>) -> Result<(ClientRequest, bool), String> {
@@ -227,11 +236,7 @@ fn request(method: &str, params: Option<&str>) -> Result<(ClientRequest, bool), 
     let stateless = stateless.is_some_and(|version| !version.has_initialize());
     let mut request = match method {
         // Gone from the stateless era, whatever the parameters ("Removed methods" of 2026-07-28).
-        "ping" | "initialize" | "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe"
-            if stateless =>
-        {
-            R::CustomRequest(CustomRequest::new(method, None))
-        }
+        older if stateless && is_older_method(older) => R::CustomRequest(CustomRequest::new(older, None)),
         "ping" => R::PingRequest(RequestNoParam::default()),
         "initialize" => R::InitializeRequest(params.required()?),
         "server/discover" => R::DiscoverRequest(params.required()?),
