@@ -16,6 +16,8 @@ pub mod nws;
 mod paths;
 pub mod process;
 mod trial;
+#[cfg(feature = "schemas")]
+mod wire;
 
 #[cfg(feature = "attackers")]
 pub use attacker::Attacker;
@@ -29,3 +31,5 @@ pub use http::{
 pub use paths::{clients_dir, hostile_file, kennel_bin, node, plugin_file, python, source_root, target_dir};
 pub use process::cpu_time;
 pub use trial::Trial;
+#[cfg(feature = "schemas")]
+pub use wire::Wire;
