@@ -66,7 +66,8 @@ impl Backend for Catalog {
         let asks = asking::told(&finished.result);
         self.record(plugin, "tools/call", name, &call, &finished, &arguments, asks);
         let (outcome, usage, denials) = outcome(plugin, finished)?;
-        let mut outcome = convert::tool_outcome(outcome, (asking::asker(plugin), spent)).map_err(|broken| breach(plugin, &broken))?;
+        let mut outcome = convert::tool_outcome(outcome, (asking::asker(plugin), spent))
+            .map_err(|broken| breach(plugin, &broken))?;
         if let Outcome::Complete(result) = &mut outcome {
             if let Some(schema) = &entry.output
                 && !result.is_error
@@ -120,7 +121,8 @@ impl Backend for Catalog {
             return Err(CallFailure::NotFound(uri.to_owned()));
         }
         let (outcome, usage, _) = outcome(&plugin, finished)?;
-        let outcome = convert::read_outcome(outcome, (asking::asker(&plugin), spent)).map_err(|broken| breach(&plugin, &broken))?;
+        let outcome = convert::read_outcome(outcome, (asking::asker(&plugin), spent))
+            .map_err(|broken| breach(&plugin, &broken))?;
         Ok(Done { outcome, usage })
     }
 
@@ -160,7 +162,8 @@ impl Backend for Catalog {
         let asks = asking::told(&finished.result);
         self.record(plugin, "prompts/get", name, &call, &finished, "", asks);
         let (outcome, usage, _) = outcome(plugin, finished)?;
-        let outcome = convert::prompt_outcome(outcome, (asking::asker(plugin), spent)).map_err(|broken| breach(plugin, &broken))?;
+        let outcome = convert::prompt_outcome(outcome, (asking::asker(plugin), spent))
+            .map_err(|broken| breach(plugin, &broken))?;
         Ok(Done { outcome, usage })
     }
 

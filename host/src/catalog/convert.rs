@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::sandbox::{contract as wit, json};
 
 use super::types::{
-    Annotations, Asker, Completions, Content, ElicitForm, ElicitUrl, EmbeddedResource, Icon, IconTheme, JsonObject,
-    KeyedQuestion, MediaContent, Outcome, Pending, Prompt, PromptArgument, PromptMessage, PromptResult,
-    Question, ResourceBody, Spent, ResourceContents, ResourceInfo, ResourceTemplate, Role, TaskSupport, TextContent,
-    Tool, ToolAnnotations, ToolResult,
+    Annotations, Asker, Completions, Content, ElicitForm, ElicitUrl, EmbeddedResource, Icon, IconTheme,
+    JsonObject, KeyedQuestion, MediaContent, Outcome, Pending, Prompt, PromptArgument, PromptMessage,
+    PromptResult, Question, ResourceBody, ResourceContents, ResourceInfo, ResourceTemplate, Role, Spent,
+    TaskSupport, TextContent, Tool, ToolAnnotations, ToolResult,
 };
 
 /// What a plugin said that the contract does not allow.

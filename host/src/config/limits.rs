@@ -152,7 +152,15 @@ const KEYS: &[LimitKey] = &[
         100_000_000,
         "tokens a call may ask of the client's model, in all its rounds together"
     ),
-    limit!("answer-within", answer_within, Duration, 600_000, 1, 24 * HOUR, "how long a question waits for its answer"),
+    limit!(
+        "answer-within",
+        answer_within,
+        Duration,
+        600_000,
+        1,
+        24 * HOUR,
+        "how long a question waits for its answer"
+    ),
     limit!("concurrency", concurrency, Count, 16, 1, 1000, "calls of the plugin running at once"),
     limit!("queue", queue, Count, 20_000, 0, 1_000_000, "calls of the plugin waiting for their turn"),
 ];

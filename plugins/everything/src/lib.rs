@@ -69,6 +69,6 @@ kennel_sdk::plugin! {
     asks: {
         elicit: true,
         sample: true,
-        //roots: true,
+        roots: true,
     },
 }

@@ -153,12 +153,8 @@ async fn rounds<T, F: Future<Output = Result<Done<T>, CallFailure>>>(
             call.answers.get(key).map(|value| Answer { key: key.clone(), value: value.clone() })
         };
         let Some(answers) = questions.iter().map(|question| answer(&question.key)).collect() else { break };
-        let resumption = Resumption {
-            asker: asker.clone(),
-            spent: *spent,
-            continuation: continuation.clone(),
-            answers,
-        };
+        let resumption =
+            Resumption { asker: asker.clone(), spent: *spent, continuation: continuation.clone(), answers };
         let next = made(info(call, Some(Arc::new(resumption)))).await?;
         let usage = sum(&done.usage, &next.usage);
         done = Done { outcome: next.outcome, usage };
