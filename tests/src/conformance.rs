@@ -230,7 +230,7 @@ impl Report {
     /// Whether every scenario ran and no check failed.
     pub fn is_clean(&self) -> bool {
         self.scenarios.len() == self.revision.scenarios
-            && self.scenarios.values().all(|scenario| scenario.failed.is_empty() && !scenario.is_empty())
+            && self.scenarios.values().all(|scenario| scenario.is_good() || scenario.is_skipped())
     }
 
     /// Everything besides what simply passed, a line each.
@@ -242,7 +242,7 @@ impl Report {
             {
                 lines.extend(remarks.iter().map(|remark| format!("{kind}: {name}: {remark}")));
             }
-            if scenario.is_empty() {
+            if !scenario.is_good() && !scenario.is_skipped() && scenario.failed.is_empty() {
                 lines.push(format!("FAILED: {name}: it checked nothing"));
             }
         }
@@ -260,14 +260,15 @@ impl Report {
 /// The one line for a revision.
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = || self.scenarios.values();
-        let sum = |count: fn(&Scenario) -> usize| all().map(count).sum::<usize>();
-        let good = all().filter(|scenario| scenario.failed.is_empty() && !scenario.is_empty()).count();
+        let sum = |count: fn(&Scenario) -> usize| self.scenarios.values().map(count).sum::<usize>();
+        let good = sum(|scenario| usize::from(scenario.is_good()));
+        let skipped = sum(|scenario| usize::from(scenario.is_skipped()));
+        let all = self.revision.scenarios.max(self.scenarios.len());
         write!(
             formatter,
-            "{}: scenarios: {good} passed, {} failed; checks: {} passed, {} failed, {} warnings, {} skipped",
+            "{}: scenarios: {good} passed, {} failed, {skipped} skipped; checks: {} passed, {} failed, {} warnings, {} skipped",
             self.revision.name,
-            self.revision.scenarios.max(self.scenarios.len()) - good,
+            all - good - skipped,
             sum(|scenario| scenario.passed),
             sum(|scenario| scenario.failed.len()),
             sum(|scenario| scenario.warned.len()),
@@ -281,8 +282,14 @@ impl Scenario {
         Self { failed: vec![why], ..Self::default() }
     }
 
-    fn is_empty(&self) -> bool {
-        self.passed + self.failed.len() + self.warned.len() + self.skipped.len() == 0
+    /// The suite left all of it out, by its own decision.
+    fn is_skipped(&self) -> bool {
+        self.passed + self.failed.len() + self.warned.len() == 0 && !self.skipped.is_empty()
+    }
+
+    /// Something was checked, and nothing failed.
+    fn is_good(&self) -> bool {
+        self.failed.is_empty() && self.passed + self.warned.len() > 0
     }
 
     /// Reads a `checks.json`: a list of `{id, status, errorMessage…}`.
@@ -336,7 +343,14 @@ mod tests {
         assert!(clean.is_clean());
         assert_eq!(
             clean.to_string(),
-            "r: scenarios: 2 passed, 0 failed; checks: 1 passed, 0 failed, 1 warnings, 0 skipped"
+            "r: scenarios: 2 passed, 0 failed, 0 skipped; checks: 1 passed, 0 failed, 1 warnings, 0 skipped"
+        );
+        let skipped = report(&[GOOD, r#"[{"id": "b", "status": "SKIPPED", "errorMessage": "later"}]"#]);
+        assert!(skipped.is_clean());
+        assert_eq!(skipped.remarks(), ["skipped: s1: b: later"]);
+        assert!(
+            skipped.to_string().starts_with("r: scenarios: 1 passed, 0 failed, 1 skipped; "),
+            "{skipped}"
         );
         assert_eq!(clean.remarks(), ["warning: s1: b: hm"]);
         for (checks, says) in [
@@ -347,7 +361,7 @@ mod tests {
         ] {
             let report = report(&checks);
             assert!(!report.is_clean(), "{report}");
-            assert!(report.to_string().contains("1 passed, 1 failed;"), "{report}");
+            assert!(report.to_string().contains("1 passed, 1 failed, 0 skipped;"), "{report}");
             let remarks = report.remarks().join("\n");
             assert!(remarks.contains("FAILED") && remarks.contains(says), "{remarks}");
         }
