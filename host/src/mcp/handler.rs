@@ -19,9 +19,11 @@ use rmcp::model::{
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 
-use super::calls::{self, Ended, unless_cancelled};
+use super::askable;
+use super::calls::{Ended, unless_cancelled};
 use super::client::{Client, is_modern};
 use super::lists::{Listed, Lists};
+use super::questions::seal::Seals;
 use super::{changes, convert, error, events};
 use crate::catalog::api::Backend;
 use crate::catalog::types::{CompletionCall, Reference as About};
@@ -33,6 +35,7 @@ const MAX_SUBSCRIPTIONS: usize = 1024;
 pub struct KennelHandler<B> {
     pub(super) backend: B,
     lists: Arc<Lists>,
+    pub(super) seals: Arc<Seals>,
     pub(super) client: Client,
 }
 
@@ -40,7 +43,7 @@ impl<B: Backend> KennelHandler<B> {
     /// A server for one client.
     #[must_use]
     pub fn new(backend: B) -> Self {
-        Self::with_lists(backend, Arc::default())
+        Self::sharing(backend, Arc::default(), Arc::default())
     }
 
     /// The catalog behind it.
@@ -52,11 +55,11 @@ impl<B: Backend> KennelHandler<B> {
     /// A server for another client over the same catalog.
     #[must_use]
     pub fn for_another_client(&self) -> Self {
-        Self::with_lists(self.backend.clone(), self.lists.clone())
+        Self::sharing(self.backend.clone(), self.lists.clone(), self.seals.clone())
     }
 
-    fn with_lists(backend: B, lists: Arc<Lists>) -> Self {
-        Self { backend, lists, client: Client::new() }
+    fn sharing(backend: B, lists: Arc<Lists>, seals: Arc<Seals>) -> Self {
+        Self { backend, lists, seals, client: Client::new() }
     }
 
     async fn listed(&self, context: &RequestContext<RoleServer>) -> Result<Arc<Listed>, ErrorData> {
@@ -137,7 +140,7 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let (call, again) = calls::Tool::of(request, &context);
+        let (call, again) = askable::Tool::of(request, &context);
         Ok(match self.call(&call, again, &context).await? {
             Ended::Complete(result) => CallToolResponse::Complete(result),
             Ended::InputRequired(result) => CallToolResponse::InputRequired(result),
@@ -158,7 +161,7 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         request: GetPromptRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        let (call, again) = calls::Prompt::of(request)?;
+        let (call, again) = askable::Prompt::of(request)?;
         Ok(match self.call(&call, again, &context).await? {
             Ended::Complete(result) => GetPromptResponse::Complete(result),
             Ended::InputRequired(result) => GetPromptResponse::InputRequired(result),
@@ -198,7 +201,7 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let (call, again) = calls::Resource::of(request);
+        let (call, again) = askable::Resource::of(request);
         Ok(match self.call(&call, again, &context).await? {
             Ended::Complete(result) => ReadResourceResponse::Complete(result),
             Ended::InputRequired(result) => ReadResourceResponse::InputRequired(result),

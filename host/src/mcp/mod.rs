@@ -1,6 +1,7 @@
 //! The MCP server: the protocol's types to and from the catalog's, for both eras of the protocol. Knows
 //! the catalog; never wasmtime, and never how bytes travel.
 
+mod askable;
 mod calls;
 mod changes;
 mod client;
@@ -9,9 +10,10 @@ mod error;
 mod events;
 mod handler;
 mod lists;
+mod questions;
 pub mod told;
 
 pub use crate::catalog::api::Backend;
 pub use crate::catalog::json;
-pub use calls::RawArguments;
+pub use askable::RawArguments;
 pub use handler::KennelHandler;
