@@ -9,6 +9,7 @@
 mod attacker;
 mod bystander;
 mod client;
+pub mod conformance;
 mod flood;
 mod home;
 mod http;
