@@ -221,7 +221,10 @@ impl HttpSession<'_> {
     /// A request with the session's headers and no body.
     pub fn request(&self, method: &str) -> HttpRequest {
         let request = HttpRequest::new(method, "/mcp")
-            .header("Accept", if method == "GET" { "text/event-stream" } else { "application/json, text/event-stream" })
+            .header(
+                "Accept",
+                if method == "GET" { "text/event-stream" } else { "application/json, text/event-stream" },
+            )
             .header("Mcp-Session-Id", &self.id)
             .header("MCP-Protocol-Version", &self.version);
         self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))

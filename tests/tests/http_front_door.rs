@@ -7,7 +7,10 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
-use kennel_tests::{Attacker, Home, HttpRequest, HttpResponse, HttpServer, modern_meta, modern_request};
+use kennel_tests::process::{peak_resident, resident};
+use kennel_tests::{
+    Attacker, Home, HttpRequest, HttpResponse, HttpServer, Wire, modern_meta, modern_request, refusal,
+};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -90,19 +93,18 @@ fn broken_messages_get_an_error_of_their_own() {
 /// Row 6: numbers and the order of keys reach the plugin, and come back, as they were written.
 #[test]
 fn arguments_travel_as_they_were_written() {
-    let home = Home::new("http-verbatim");
-    home.plugin("echo").config("[plugins.echo]\ntrust = \"dev\"\n");
+    let home = home("http-verbatim");
     let server = home.serve_http(&[]);
     let session = server.session();
     let arguments = r#"{"z":12345678901234567890123456789,"a":1.50,"m":1e400}"#;
     let meta = modern_meta();
     for request in [
         session.request("POST").header("Content-Type", "application/json").body(
-            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"echo__echo","arguments":{arguments}}}}}"#)
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"trial__verbatim","arguments":{arguments}}}}}"#)
                 .as_bytes(),
         ),
-        modern_request(&json!(1), "tools/call", json!({ "name": "echo__echo" })).body(
-            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"echo__echo","arguments":{arguments},"_meta":{meta}}}}}"#)
+        modern_request(&json!(1), "tools/call", json!({ "name": "trial__verbatim" })).body(
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"trial__verbatim","arguments":{arguments},"_meta":{meta}}}}}"#)
                 .as_bytes(),
         ),
     ] {
@@ -172,7 +174,8 @@ fn heads_must_fit_bodies() {
     refused(server.send(&with_meta(json!({}))), 400, -32602);
     let mut meta = modern_meta();
     meta["io.modelcontextprotocol/protocolVersion"] = json!("2099-01-01");
-    let unknown = with_meta(meta).without("MCP-Protocol-Version").header("MCP-Protocol-Version", "2099-01-01");
+    let unknown =
+        with_meta(meta).without("MCP-Protocol-Version").header("MCP-Protocol-Version", "2099-01-01");
     let answer = refused(server.send(&unknown), 400, -32022);
     assert_eq!(answer["error"]["data"]["requested"], "2099-01-01", "{answer}");
     assert!(answer["error"]["data"]["supported"].as_array().is_some_and(|all| !all.is_empty()), "{answer}");
@@ -285,7 +288,8 @@ fn a_token_is_asked_for_and_tells_callers_apart() {
     for method in ["POST", "GET", "DELETE"] {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
         let request = session.message(&body).without("Authorization");
-        let request = if method == "POST" { request } else { session.request(method).without("Authorization") };
+        let request =
+            if method == "POST" { request } else { session.request(method).without("Authorization") };
         refused(server.send(&bearer(request, OTHER_TOKEN)), 404, -32600);
     }
     assert_eq!(session.ask(&json!(2), "ping", json!({})).status, 200);
@@ -300,7 +304,9 @@ fn an_open_address_needs_a_token() {
         run.failure().stderr_has("must carry a token").stderr_has("--token-file");
     }
     let file = token_file(&home, "short\n", 0o600);
-    home.kennel(["serve", "--http", "127.0.0.1:0", "--token-file", &file]).failure().stderr_has("32 characters");
+    home.kennel(["serve", "--http", "127.0.0.1:0", "--token-file", &file])
+        .failure()
+        .stderr_has("32 characters");
     let file = token_file(&home, "", 0o600);
     home.kennel(["serve", "--http", "0.0.0.0:0", "--token-file", &file]).failure().stderr_has("no token");
     let file = token_file(&home, TOKEN, 0o640);
@@ -312,11 +318,13 @@ fn an_open_address_needs_a_token() {
 
     // With one it listens there, and is called by the names it was given.
     let mut command = home.command();
-    command.args(["serve", "--http", "0.0.0.0:0", "--allowed-host", "tools.example.com"]).env("KENNEL_TOKEN", TOKEN);
+    command
+        .args(["serve", "--http", "0.0.0.0:0", "--allowed-host", "tools.example.com"])
+        .env("KENNEL_TOKEN", TOKEN);
     let everywhere = HttpServer::start(command);
     let port = everywhere.address().port();
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
-    let mut wire = kennel_tests::Wire::new(address).unwrap();
+    let mut wire = Wire::new(address).unwrap();
     let ask = modern_request(&json!(1), "tools/list", Value::Null).header("Host", "tools.example.com");
     wire.begin(&bearer(ask, TOKEN)).unwrap();
     assert_eq!(wire.answer().unwrap().status, 200);
@@ -364,8 +372,16 @@ fn long_and_slow_requests() {
             match socket.read(&mut bytes) {
                 Ok(0) => break,
                 Ok(_) => {}
-                Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
-                    assert!(started.elapsed() < Duration::from_secs(150), "a slow client keeps its connection");
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+                    ) =>
+                {
+                    assert!(
+                        started.elapsed() < Duration::from_secs(150),
+                        "a slow client keeps its connection"
+                    );
                     let _ = socket.write(b"a");
                 }
                 Err(_) => break,
@@ -401,10 +417,27 @@ fn connections_are_bounded() {
 /// Hostile row 8 through HTTP: what a plugin opens and never drops ends with its call.
 #[test]
 fn hoarding_plugins_do_not_hurt_the_server() {
-    let home = home("http-hoard");
-    home.hostile_as("attacker", "attacker").approve();
+    let evil = Attacker::calling("(call $random (i64.const 0x40000000) (i32.const 65536))").import(
+        "wasi:random/random@0.2.0",
+        "get-random-bytes",
+        "$random (param i64 i32)",
+    );
+    let home = Home::new("http-hoard");
+    home.plugin("hello").bytes("evil", &evil.build()).config("").approve();
     let server = home.serve_http(&[]);
     server.wait_ready();
-    let _ = Attacker::new;
+    alive(&server);
+    let before = resident(server.pid());
+    let session = server.session();
+    let answers = [
+        server.modern(&json!(1), "tools/call", json!({ "name": "evil__attack", "arguments": {} })).answer(),
+        session.call(&json!(2), "evil__attack", &json!({})).answer(),
+    ];
+    for answer in answers {
+        let text = refusal(&answer["result"]);
+        assert!(text.contains("limit: random bytes (65536 bytes)"), "{text}");
+    }
+    let grown = peak_resident(server.pid()).saturating_sub(before);
+    assert!(grown < 32 << 20, "the host grew by {grown} bytes");
     alive(&server);
 }

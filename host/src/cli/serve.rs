@@ -130,8 +130,7 @@ fn serve_http(
         // Not a log line: whoever started this wants to know it at any log level.
         let _ = writeln!(std::io::stderr(), "kennel: listening on http://{address}/mcp");
     };
-    let served =
-        runtime.block_on(http::serve_process(handler, address, access, options, health, listening));
+    let served = runtime.block_on(http::serve_process(handler, address, access, options, health, listening));
     // Streams that nobody reads are not waited for.
     runtime.shutdown_background();
     Ok(served?)
@@ -141,7 +140,9 @@ impl HttpArgs {
     fn access(&self) -> Result<http::Access, Failure> {
         let tokens = match &self.token_file {
             Some(file) => read_tokens(file)?,
-            None => std::env::var("KENNEL_TOKEN").ok().filter(|token| !token.is_empty()).into_iter().collect(),
+            None => {
+                std::env::var("KENNEL_TOKEN").ok().filter(|token| !token.is_empty()).into_iter().collect()
+            }
         };
         let (allowed_hosts, allowed_origins) = (self.allowed_host.clone(), self.allowed_origin.clone());
         Ok(http::Access { allowed_hosts, allowed_origins, tokens })

@@ -60,6 +60,12 @@ fn echo(args: Echo) -> Result<String> {
     Ok(args.text)
 }
 
+/// Gives back the text of its arguments.
+#[tool(read_only, input_schema = json!({"type": "object"}))]
+fn verbatim(args: RawArgs) -> Result<String> {
+    Ok(args.as_str().to_owned())
+}
+
 #[derive(Deserialize, JsonSchema)]
 struct Wait {
     /// How long, in milliseconds.
@@ -218,7 +224,7 @@ fn cry_wolf() -> Result<String> {
 
 plugin! {
     tools: [
-        version, echo, sleep, linger, work, spin, panic, fail, trap, exit, talk, steps, big_output, bad_output, no_output, count,
+        version, echo, verbatim, sleep, linger, work, spin, panic, fail, trap, exit, talk, steps, big_output, bad_output, no_output, count,
         greeting, read, cry_wolf,
     ],
     asks: {

@@ -122,7 +122,10 @@ mod tests {
         let bodies = Bodies::new(max, Duration::from_secs(2));
         let whole = max / 1000;
         let held = [bodies.read(chunks(whole)).await.unwrap(), bodies.read(chunks(100)).await.unwrap()];
-        assert!(matches!(bodies.read(chunks(100)).await, Err(BodyFault::Late)), "a third large one has no place");
+        assert!(
+            matches!(bodies.read(chunks(100)).await, Err(BodyFault::Late)),
+            "a third large one has no place"
+        );
         assert_eq!(bodies.read(chunks(10)).await.unwrap().bytes.len(), 10_000, "a small one needs none");
         drop(held);
         assert_eq!(bodies.read(chunks(100)).await.unwrap().bytes.len(), 100_000);

@@ -194,21 +194,14 @@ pub(super) fn no_body(fault: BodyFault, max: usize) -> Response {
             plain::refused(StatusCode::PAYLOAD_TOO_LARGE, &front_door::too_long(&beginning, max))
         }
         BodyFault::Late => plain::busy(None, "the message did not come in time; send it again"),
-        BodyFault::Broken => {
-            plain::refuse(StatusCode::BAD_REQUEST, None, "the message ended before its end")
-        }
+        BodyFault::Broken => plain::refuse(StatusCode::BAD_REQUEST, None, "the message ended before its end"),
     }
 }
 
 /// Passes a message through the front door; gives the answer when it is refused there.
 fn admit(bytes: &[u8]) -> Result<Message, Response> {
-    let mut message = Message {
-        id: None,
-        declares_version: false,
-        begins_session: false,
-        is_call: false,
-        arguments: None,
-    };
+    let mut message =
+        Message { id: None, declares_version: false, begins_session: false, is_call: false, arguments: None };
     match front_door::admit(bytes) {
         Admitted::Refused(refusal) => return Err(plain::refused(StatusCode::BAD_REQUEST, &refusal)),
         Admitted::Dropped(why) => return Err(plain::refuse(StatusCode::BAD_REQUEST, None, why)),

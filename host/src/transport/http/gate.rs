@@ -35,7 +35,9 @@ pub enum AccessError {
     #[error("the allowed origin {0:?} is none; write it like https://example.com or http://localhost:3000")]
     Origin(String),
     /// A token that is easy to guess, or that no header can carry.
-    #[error("a token must have at least {MIN_TOKEN} characters, all visible ASCII; make one with `openssl rand -hex 32`")]
+    #[error(
+        "a token must have at least {MIN_TOKEN} characters, all visible ASCII; make one with `openssl rand -hex 32`"
+    )]
     Token,
 }
 
@@ -83,9 +85,9 @@ impl Gate {
             hosts.push((bound.to_string(), None));
         }
         for text in &access.allowed_hosts {
-            let authority = Authority::try_from(text.as_str()).ok().filter(|authority| {
-                !authority.host().is_empty() && !text.contains('@')
-            });
+            let authority = Authority::try_from(text.as_str())
+                .ok()
+                .filter(|authority| !authority.host().is_empty() && !text.contains('@'));
             let authority = authority.ok_or_else(|| AccessError::Host(text.clone()))?;
             hosts.push((host_name(&authority), authority.port_u16()));
         }
@@ -211,29 +213,57 @@ mod tests {
             tokens: vec![],
         };
         let gate = gate(&access);
-        for host in
-            ["localhost", "localhost:99", "LOCALHOST:1", "127.0.0.1:80", "[::1]:8", "tools.example.com:5", "other.example:8443"]
-        {
+        for host in [
+            "localhost",
+            "localhost:99",
+            "LOCALHOST:1",
+            "127.0.0.1:80",
+            "[::1]:8",
+            "tools.example.com:5",
+            "other.example:8443",
+        ] {
             assert_eq!(place(&gate, &[("host", host)]), Ok(()), "{host}");
         }
         for host in [
-            "evil.example", "other.example", "other.example:1", "localhost.evil.example", "127.0.0.1.evil.example",
-            "127.0.0.2", "tools.example.com.", "0.0.0.0", "localhost@evil.example", "2130706433",
+            "evil.example",
+            "other.example",
+            "other.example:1",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "127.0.0.2",
+            "tools.example.com.",
+            "0.0.0.0",
+            "localhost@evil.example",
+            "2130706433",
         ] {
             assert!(place(&gate, &[("host", host)]).is_err(), "{host}");
         }
         assert_eq!(place(&gate, &[]), Err(Denied::NoHost));
         assert_eq!(place(&gate, &[("host", "localhost"), ("host", "localhost")]), Err(Denied::NoHost));
         for origin in [
-            "http://localhost:3000", "https://localhost", "http://127.0.0.1:9", "http://[::1]:9",
-            "https://app.example.com", "https://app.example.com:443",
+            "http://localhost:3000",
+            "https://localhost",
+            "http://127.0.0.1:9",
+            "http://[::1]:9",
+            "https://app.example.com",
+            "https://app.example.com:443",
         ] {
             assert_eq!(place(&gate, &[("host", "localhost"), ("origin", origin)]), Ok(()), "{origin}");
         }
         for origin in [
-            "null", "", "http://app.example.com", "https://app.example.com:444", "https://app.example.com.evil.example",
-            "https://app.example.com/path", "https://evil@app.example.com", "http://localhost.evil.example", "file://",
-            "ftp://localhost", "moz-extension://localhost", "localhost", "http://127.0.0.2",
+            "null",
+            "",
+            "http://app.example.com",
+            "https://app.example.com:444",
+            "https://app.example.com.evil.example",
+            "https://app.example.com/path",
+            "https://evil@app.example.com",
+            "http://localhost.evil.example",
+            "file://",
+            "ftp://localhost",
+            "moz-extension://localhost",
+            "localhost",
+            "http://127.0.0.2",
         ] {
             let headers = [("host", "localhost"), ("origin", origin)];
             assert!(matches!(place(&gate, &headers), Err(Denied::Origin(_))), "{origin}");
@@ -246,7 +276,8 @@ mod tests {
     fn what_is_no_access() {
         let with = |hosts: &[&str], origins: &[&str], tokens: &[&str]| {
             let own = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-            let access = Access { allowed_hosts: own(hosts), allowed_origins: own(origins), tokens: own(tokens) };
+            let access =
+                Access { allowed_hosts: own(hosts), allowed_origins: own(origins), tokens: own(tokens) };
             Gate::new(&access, "0.0.0.0".parse().unwrap()).err()
         };
         assert_eq!(with(&["a b"], &[], &[]), Some(AccessError::Host("a b".into())));

@@ -246,8 +246,8 @@ async fn admit(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> R
     let Some(origin) = parts.headers.get(header::ORIGIN).cloned() else {
         return next.run(Request::from_parts(parts, body)).await;
     };
-    let asks = parts.method == Method::OPTIONS
-        && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let asks =
+        parts.method == Method::OPTIONS && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = if asks {
         let mut response = plain::json(StatusCode::NO_CONTENT, "");
         let headers = response.headers_mut();

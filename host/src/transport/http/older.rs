@@ -11,7 +11,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 use futures::StreamExt as _;
-use rmcp::model::{ClientJsonRpcMessage, ClientRequest, GetExtensions as _, PingRequestMethod, RequestNoParam};
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientRequest, GetExtensions as _, PingRequestMethod, RequestNoParam,
+};
 use rmcp::service::serve_server_with_ct;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -150,7 +152,9 @@ async fn take(session: &Arc<Session>, caller: Caller, admitted: Admitted) -> Res
     let (id, mut message) = match admitted {
         Admitted::Refused(refusal) => return plain::refused(StatusCode::BAD_REQUEST, &refusal),
         Admitted::Dropped(why) => return plain::refuse(StatusCode::BAD_REQUEST, None, why),
-        Admitted::Request { id, request, .. } => (Some(id.clone()), ClientJsonRpcMessage::request(*request, id)),
+        Admitted::Request { id, request, .. } => {
+            (Some(id.clone()), ClientJsonRpcMessage::request(*request, id))
+        }
         Admitted::Ping(id) => {
             let ping = ClientRequest::PingRequest(RequestNoParam::<PingRequestMethod>::default());
             (Some(id.clone()), ClientJsonRpcMessage::request(ping, id))

@@ -37,11 +37,8 @@ impl Plain {
 
     /// Says why a request was not taken in.
     pub(super) fn refuse(&self, id: &RequestId, error: &impl std::fmt::Display) {
-        let refusal = Refusal {
-            id: Some(id_text(id)),
-            code: ErrorCode::INVALID_REQUEST.0,
-            message: error.to_string(),
-        };
+        let refusal =
+            Refusal { id: Some(id_text(id)), code: ErrorCode::INVALID_REQUEST.0, message: error.to_string() };
         self.set(refusal.to_json().into_bytes(), true);
     }
 

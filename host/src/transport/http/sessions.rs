@@ -73,7 +73,10 @@ impl Sessions {
     }
 
     /// Makes a session. The caller holds a [`Reserved`] meanwhile.
-    pub(super) fn open(&self, single: bool) -> Result<(SessionId, Arc<Session>, SessionTransport), SessionError> {
+    pub(super) fn open(
+        &self,
+        single: bool,
+    ) -> Result<(SessionId, Arc<Session>, SessionTransport), SessionError> {
         let id = new_id()?;
         let (session, transport) = Session::new(self.kept.clone(), single);
         self.lock().sessions.insert(id.clone(), session.clone());
@@ -188,7 +191,11 @@ impl SessionManager for Sessions {
         Ok(Reader::stream_of(reader))
     }
 
-    async fn accept_message(&self, id: &SessionId, message: ClientJsonRpcMessage) -> Result<(), SessionError> {
+    async fn accept_message(
+        &self,
+        id: &SessionId,
+        message: ClientJsonRpcMessage,
+    ) -> Result<(), SessionError> {
         self.find(id)?.accept(message).await
     }
 
