@@ -27,7 +27,8 @@ pub use client::{Client, MODERN, Reply, modern_meta, refusal, words};
 pub use flood::{Flood, Flooded};
 pub use home::{Home, Run, run_to_end, wat_bytes};
 pub use http::{
-    HttpRequest, HttpResponse, HttpServer, HttpSession, SseEvent, Wire, initialize_message, modern_request,
+    HttpConnection, HttpRequest, HttpResponse, HttpServer, HttpSession, SseEvent, initialize_message,
+    modern_request,
 };
 pub use paths::{clients_dir, hostile_file, kennel_bin, node, plugin_file, python, source_root, target_dir};
 pub use process::cpu_time;
