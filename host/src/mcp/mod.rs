@@ -6,8 +6,10 @@ mod convert;
 mod error;
 mod events;
 mod handler;
+mod tasks;
 pub mod told;
 
 pub use crate::catalog::api::Backend;
 pub use crate::catalog::json;
+pub use tasks::TaskBounds;
 pub use handler::{KennelHandler, RawArguments};
