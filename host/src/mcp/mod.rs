@@ -1,15 +1,23 @@
 //! The MCP server: the protocol's types to and from the catalog's, for both eras of the protocol. Knows
 //! the catalog; never wasmtime, and never how bytes travel.
 
+mod calls;
 mod changes;
+mod client;
 mod convert;
 mod error;
 mod events;
 mod handler;
+mod lists;
+mod options;
+mod pages;
+mod streams;
 mod tasks;
 pub mod told;
 
 pub use crate::catalog::api::Backend;
 pub use crate::catalog::json;
-pub use tasks::TaskBounds;
-pub use handler::{KennelHandler, RawArguments};
+pub use calls::RawArguments;
+pub use handler::KennelHandler;
+pub use options::Options;
+pub use tasks::{TaskBounds, TaskIds};
