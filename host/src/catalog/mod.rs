@@ -7,6 +7,7 @@ mod convert;
 mod events;
 mod resources;
 mod schema;
+mod subscribers;
 pub mod types;
 mod view;
 
@@ -21,6 +22,7 @@ pub use crate::sandbox::json;
 
 use api::Change;
 use resources::Lists;
+use subscribers::Subscribers;
 use view::View;
 
 /// Changes kept for a client that is slow to hear of them; after that it hears that it missed some.
@@ -37,6 +39,7 @@ struct Shared {
     changes: broadcast::Sender<Change>,
     ready: watch::Sender<bool>,
     lists: Lists,
+    subscribers: Subscribers,
     audit: Option<Audit<Usage>>,
 }
 
@@ -49,6 +52,7 @@ impl Catalog {
             changes: broadcast::Sender::new(CHANGES),
             ready: watch::Sender::new(false),
             lists: Lists::default(),
+            subscribers: Subscribers::default(),
             audit,
         };
         Self { shared: Arc::new(shared) }

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResult, ErrorData, GetPromptRequestParams, GetPromptResult,
-    InputRequiredResult, InputResponses, MetaObject, ReadResourceRequestParams, ReadResourceResult,
+    InputRequiredResult, InputResponses, MetaObject, Task, ReadResourceRequestParams, ReadResourceResult,
 };
 use rmcp::service::{RequestContext, RoleServer};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::client::is_modern;
 use super::handler::KennelHandler;
+use super::tasks::{AsTask, Entered, Running};
 use super::{convert, error};
 use crate::catalog::api::{Arguments, Backend, CallFailure, CallInfo, Done, Usage};
-use crate::catalog::types::{Outcome, Pending, PromptResult, ResourceContents, ToolResult};
+use crate::catalog::types::{Outcome, Pending, PromptResult, ResourceContents, Resumption, ToolResult};
 
 /// The arguments of a `tools/call` as the client wrote them, put into the request's extensions by the front
 /// door so that nothing between client and plugin rewrites them.
@@ -25,11 +27,11 @@ pub struct RawArguments(pub Arguments);
 const USAGE: &str = "io.kennel/usage";
 
 /// A call that may ask before it answers.
-pub(super) trait Askable: Send + Sync {
+pub(super) trait Askable: Clone + Send + Sync + 'static {
     /// The catalog's answer.
     type Output: Send;
     /// The protocol's.
-    type Answer: Send;
+    type Answer: Serialize + Send + 'static;
     /// The protocol's method.
     const METHOD: &'static str;
 
@@ -67,6 +69,8 @@ pub(super) enum Ended<A> {
     Complete(A),
     /// With questions; the client comes again with the answers.
     InputRequired(InputRequiredResult),
+    /// With a task; the client asks after it.
+    Task(Task),
 }
 
 /// What a request brings when its client comes again.
@@ -111,6 +115,7 @@ impl<B: Backend> KennelHandler<B> {
         &self,
         call: &A,
         again: Again,
+        as_task: Option<AsTask>,
         context: &RequestContext<RoleServer>,
     ) -> Result<Ended<A::Answer>, ErrorData> {
         no_state(again.state.as_ref())?;
@@ -118,16 +123,25 @@ impl<B: Backend> KennelHandler<B> {
         let (info, events) = self.client.call_info(context);
         let step = async {
             self.backend.ready().await;
-            step(&self.backend, call, info, modern, usage).await
+            match as_task {
+                Some(as_task) => as_task.enter(&self.backend, call, info, usage, context).await,
+                None => step(&self.backend, call, info, modern, usage).await.map(Entered::Step),
+            }
         };
         match events.carry(&context.peer, unless_cancelled(context, step)).await?? {
-            Step::Over(answer) => Ok(Ended::Complete(answer)),
-            Step::Asks(_) => {
+            Entered::Task(task) => Ok(Ended::Task(task)),
+            Entered::Step(Step::Over(answer)) => Ok(Ended::Complete(answer)),
+            Entered::Step(Step::Asks(_)) => {
                 let failure = CallFailure::Failed(asks_a_question(A::METHOD, call.name()));
                 call.failed(failure, modern).map(Ended::Complete)
             }
         }
     }
+}
+
+/// Asks through a task, and waits for the answers.
+pub(super) async fn park(_: Pending, _: &CallInfo, _: &Running) -> Result<Resumption, CallFailure> {
+    Err(CallFailure::Failed(asks_a_question("tools/call", "")))
 }
 
 /// Whether a request asks for what its call used.
@@ -172,6 +186,7 @@ fn asks_a_question(method: &str, name: &str) -> String {
 }
 
 /// `tools/call`.
+#[derive(Clone)]
 pub(super) struct Tool {
     name: String,
     arguments: Arguments,
@@ -218,6 +233,7 @@ impl Askable for Tool {
 }
 
 /// `prompts/get`.
+#[derive(Clone)]
 pub(super) struct Prompt {
     name: String,
     arguments: BTreeMap<String, String>,
@@ -271,6 +287,7 @@ impl Askable for Prompt {
 }
 
 /// `resources/read`.
+#[derive(Clone)]
 pub(super) struct Resource {
     uri: String,
 }

@@ -48,6 +48,11 @@ pub(super) fn of_resource(failure: CallFailure, modern: bool) -> ErrorData {
     }
 }
 
+/// For what only clients with tasks can have.
+pub(super) fn needs_tasks() -> ErrorData {
+    ErrorData::missing_required_client_capability(ClientCapabilities::builder().enable_tasks().build())
+}
+
 /// JSON-RPC keeps −32768 to −32000 for itself and the protocol; a plugin may not speak in their name.
 fn reserved(code: i32) -> bool {
     (-32768..=-32000).contains(&code)

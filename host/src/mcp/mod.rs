@@ -12,6 +12,7 @@ mod lists;
 mod options;
 mod pages;
 mod streams;
+mod subscribed;
 mod tasks;
 pub mod told;
 

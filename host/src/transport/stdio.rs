@@ -277,7 +277,7 @@ impl Transport<RoleServer> for Pipes {
             }
             self.cancel.cancel();
         }
-        message
+        message.map(front_door::for_library)
     }
 
     async fn close(&mut self) -> Result<(), PipeError> {

@@ -219,6 +219,11 @@ impl Table {
         })
     }
 
+    /// How a task of this caller stands; none when it has no such task.
+    pub(in crate::mcp) fn look(&self, owner: &str, id: &str) -> Option<DetailedTask> {
+        self.find(owner, id, |entry| entry.detailed()).ok()
+    }
+
     /// `tasks/update`: takes those answers that were asked for, all or none of them. Others are ignored, as the
     /// specification wants it.
     ///
@@ -334,6 +339,11 @@ impl Running {
             // It is only taken out by dropping this.
             None => Task::default(),
         }
+    }
+
+    /// How long it may last.
+    pub(in crate::mcp) fn ttl(&self) -> Duration {
+        self.table.bounds.ttl
     }
 
     /// The client does not want it any longer.
