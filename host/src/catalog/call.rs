@@ -216,7 +216,13 @@ impl Catalog {
                 progress: call.progress,
             },
             cancel: call.cancel.clone(),
-            events: Relay::new(plugin, call, &self.shared.changes, &self.shared.lists, &self.shared.subscribers),
+            events: Relay::new(
+                plugin,
+                call,
+                &self.shared.changes,
+                &self.shared.lists,
+                &self.shared.subscribers,
+            ),
             traceparent: call.trace.traceparent.clone(),
             tracestate: call.trace.tracestate.clone(),
         }

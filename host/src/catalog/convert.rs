@@ -79,8 +79,10 @@ fn icons(from: Vec<wit::Icon>) -> Made<Vec<Icon>> {
     each(from, |icon| {
         icon_source(&icon.src).map_err(|why| Broken { what: "icon", why: why.into() })?;
         let size = |size: &String| {
-            let number = |text: &str| (1..=5).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-            size == "any" || size.split_once('x').is_some_and(|(width, height)| number(width) && number(height))
+            let number =
+                |text: &str| (1..=5).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+            size == "any"
+                || size.split_once('x').is_some_and(|(width, height)| number(width) && number(height))
         };
         if icon.sizes.len() > MAX_ICONS || !icon.sizes.iter().all(size) {
             let why = "not of sizes such as \"48x48\" or \"any\"".into();

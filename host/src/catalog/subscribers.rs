@@ -29,9 +29,7 @@ impl Subscribers {
         if wanted.len() >= MOST && !wanted.contains_key(uri) {
             return false;
         }
-        let one = wanted
-            .entry(uri.to_owned())
-            .or_insert_with(|| Wanted { owner: owner.clone(), clients: 0 });
+        let one = wanted.entry(uri.to_owned()).or_insert_with(|| Wanted { owner: owner.clone(), clients: 0 });
         one.owner = owner.clone();
         one.clients += 1;
         true

@@ -4,8 +4,8 @@
 use std::process::ExitCode;
 
 use crate::catalog::Catalog;
-use crate::config::{Config, Home, Surroundings};
-use crate::mcp::KennelHandler;
+use crate::config::{Config, Home, ProtocolConfig, Surroundings};
+use crate::mcp::{self, KennelHandler, TaskBounds};
 use crate::observe::Audit;
 use crate::plugin::{Compiler, Library};
 use crate::sandbox::Sandbox;
@@ -29,6 +29,7 @@ pub fn run(_: &Args, home: Home, surroundings: Surroundings) -> Result<ExitCode,
     home.create()?;
     let audit = Audit::begin(&home.audit())?;
     let catalog = Catalog::new(Some(audit.clone()));
+    let options = options(&config.protocol);
     let keeper = catalog.clone();
     std::thread::Builder::new().name("plugins".into()).spawn(move || {
         if let Err(failure) = keep(home, surroundings, config, &keeper) {
@@ -37,12 +38,26 @@ pub fn run(_: &Args, home: Home, surroundings: Surroundings) -> Result<ExitCode,
         }
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let served =
-        runtime.block_on(stdio::serve_process(KennelHandler::new(catalog), stdio::Options::default()));
+    let served = runtime
+        .block_on(stdio::serve_process(KennelHandler::with(catalog, options), stdio::Options::default()));
     audit.flush();
     served?;
     // Not by returning: guests that still run are of no use to anybody, and nothing waits for them.
     std::process::exit(0)
+}
+
+fn options(config: &ProtocolConfig) -> mcp::Options {
+    mcp::Options {
+        page_size: config.page_size,
+        tasks: TaskBounds {
+            ttl: config.task_ttl,
+            patience: config.task_patience,
+            most: config.tasks,
+            most_per_caller: config.tasks_per_caller,
+            kept_bytes: config.task_results,
+            ..TaskBounds::default()
+        },
+    }
 }
 
 /// Loads and keeps the plugins, on a thread of its own.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResult, ErrorData, GetPromptRequestParams, GetPromptResult,
-    InputRequiredResult, InputResponses, MetaObject, Task, ReadResourceRequestParams, ReadResourceResult,
+    InputRequiredResult, InputResponses, MetaObject, ReadResourceRequestParams, ReadResourceResult, Task,
 };
 use rmcp::service::{RequestContext, RoleServer};
 use serde::Serialize;

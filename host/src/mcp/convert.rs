@@ -49,9 +49,9 @@ pub(super) fn trace(meta: &m::RequestMetaObject) -> Trace {
             && parts[0] != "ff"
     });
     // Without its parent a state says nothing.
-    let state = meta
-        .get_tracestate()
-        .filter(|text| parent.is_some() && text.len() <= MAX_TRACE && text.bytes().all(|b| (0x20..0x7f).contains(&b)));
+    let state = meta.get_tracestate().filter(|text| {
+        parent.is_some() && text.len() <= MAX_TRACE && text.bytes().all(|b| (0x20..0x7f).contains(&b))
+    });
     Trace { traceparent: parent.map(str::to_owned), tracestate: state.map(str::to_owned) }
 }
 
@@ -60,9 +60,7 @@ pub(super) fn trace(meta: &m::RequestMetaObject) -> Trace {
 pub(super) fn meta_for_plugin(meta: &m::RequestMetaObject) -> Option<t::JsonObject> {
     let rest: t::JsonObject = meta
         .iter()
-        .filter(|(key, _)| {
-            !is_reserved(key) && !matches!(key.as_str(), "traceparent" | "tracestate")
-        })
+        .filter(|(key, _)| !is_reserved(key) && !matches!(key.as_str(), "traceparent" | "tracestate"))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     (!rest.is_empty()).then_some(rest)
@@ -266,7 +264,9 @@ mod tests {
         assert_eq!(given(&good.replacen("00", "01", 1), ""), (true, true));
         assert_eq!(given(good, &"a".repeat(MAX_TRACE + 1)), (true, false));
         assert_eq!(given(good, "a=\u{7}"), (true, false));
-        for bad in ["", "x", &good[1..], &good.to_uppercase(), &good.replacen("00", "ff", 1), &format!("{good}-x")] {
+        for bad in
+            ["", "x", &good[1..], &good.to_uppercase(), &good.replacen("00", "ff", 1), &format!("{good}-x")]
+        {
             assert_eq!(given(bad, "a=b"), (false, false), "{bad}");
         }
     }

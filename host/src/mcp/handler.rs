@@ -17,7 +17,8 @@ use rmcp::model::{
     ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, PromptsCapability,
     ReadResourceRequestParams, ReadResourceResponse, Reference, ResourcesCapability, ResultType,
     ServerCapabilities, ServerConfig, SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestParams,
-    SubscriptionFilter, TASKS_EXTENSION_ID, Tool, ToolsCapability, UnsubscribeRequestParams, UpdateTaskParams,
+    SubscriptionFilter, TASKS_EXTENSION_ID, Tool, ToolsCapability, UnsubscribeRequestParams,
+    UpdateTaskParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::{Value, json};
@@ -211,7 +212,8 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let listed = self.listed(&context).await?;
-        let page = pages::page(&listed.tools, |tool| &tool.name, "tools", request.as_ref(), self.shared.page_size)?;
+        let page =
+            pages::page(&listed.tools, |tool| &tool.name, "tools", request.as_ref(), self.shared.page_size)?;
         // Made when a plugin is loaded, before there was any caller: the same for all.
         let (meta, ttl_ms, cache_scope) = to_keep(&context, LIST_TTL, CacheScope::Public);
         let tools = page.items.to_vec();
@@ -258,7 +260,13 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         let listed = self.listed(&context).await?;
-        let page = pages::page(&listed.prompts, |prompt| &prompt.name, "prompts", request.as_ref(), self.shared.page_size)?;
+        let page = pages::page(
+            &listed.prompts,
+            |prompt| &prompt.name,
+            "prompts",
+            request.as_ref(),
+            self.shared.page_size,
+        )?;
         // Made when a plugin is loaded, before there was any caller: the same for all.
         let (meta, ttl_ms, cache_scope) = to_keep(&context, LIST_TTL, CacheScope::Public);
         let prompts = page.items.to_vec();
@@ -320,12 +328,25 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let listed = self.listed(&context).await?;
-        let page = pages::page(&listed.templates, |template| &template.uri_template, "templates", request.as_ref(), self.shared.page_size)?;
+        let page = pages::page(
+            &listed.templates,
+            |template| &template.uri_template,
+            "templates",
+            request.as_ref(),
+            self.shared.page_size,
+        )?;
         // Made when a plugin is loaded, before there was any caller: the same for all.
         let (meta, ttl_ms, cache_scope) = to_keep(&context, LIST_TTL, CacheScope::Public);
         let resource_templates = page.items.to_vec();
         let (result_type, next_cursor) = (Some(ResultType::COMPLETE), page.next);
-        Ok(ListResourceTemplatesResult { result_type, meta, next_cursor, ttl_ms, cache_scope, resource_templates })
+        Ok(ListResourceTemplatesResult {
+            result_type,
+            meta,
+            next_cursor,
+            ttl_ms,
+            cache_scope,
+            resource_templates,
+        })
     }
 
     async fn read_resource(

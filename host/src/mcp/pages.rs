@@ -61,7 +61,11 @@ mod tests {
         PaginatedRequestParams::default().with_cursor(cursor)
     }
 
-    fn get<'a>(items: &'a [String], cursor: Option<String>, size: usize) -> Result<Page<'a, String>, ErrorData> {
+    fn get<'a>(
+        items: &'a [String],
+        cursor: Option<String>,
+        size: usize,
+    ) -> Result<Page<'a, String>, ErrorData> {
         page(items, |item| item, "tools", Some(&asking(cursor)), size)
     }
 

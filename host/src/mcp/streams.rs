@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use rmcp::model::{
     CustomNotification, GetExtensions, MetaObject, NotificationMetaObject, PromptListChangedNotification,
-    RequestId, ResourceListChangedNotification, ResourceUpdatedNotification, ResourceUpdatedNotificationParam,
-    ResultType, ServerNotification, SubscriptionFilter, SubscriptionsListenResultMeta, TaskStatusNotification,
-    TaskStatusNotificationParams, ToolListChangedNotification,
+    RequestId, ResourceListChangedNotification, ResourceUpdatedNotification,
+    ResourceUpdatedNotificationParam, ResultType, ServerNotification, SubscriptionFilter,
+    SubscriptionsListenResultMeta, TaskStatusNotification, TaskStatusNotificationParams,
+    ToolListChangedNotification,
 };
 use rmcp::service::{Peer, RequestContext, RoleServer};
 use serde::Serialize;
@@ -103,10 +104,7 @@ impl Stream {
 
     async fn tell_all(
         &self,
-        (mut lists, mut of_tasks): (
-            broadcast::Receiver<Change>,
-            broadcast::Receiver<Arc<str>>,
-        ),
+        (mut lists, mut of_tasks): (broadcast::Receiver<Change>, broadcast::Receiver<Arc<str>>),
         tasks: &Table,
     ) {
         // A task may have gone on between its creation and this stream.

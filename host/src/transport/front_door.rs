@@ -21,8 +21,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::mcp::{RawArguments, TaskIds};
 use crate::mcp::json::{self, JsonFault};
+use crate::mcp::{RawArguments, TaskIds};
 
 /// Largest message by default, in bytes.
 pub const MAX_MESSAGE: usize = 16 << 20;

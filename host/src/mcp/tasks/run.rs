@@ -61,7 +61,8 @@ impl AsTask {
         A: Askable + Clone + 'static,
         A::Answer: Serialize + Send + 'static,
     {
-        let says = Arc::new(Says { client: info.sink.clone(), detached: Notify::new(), task: OnceLock::new() });
+        let says =
+            Arc::new(Says { client: info.sink.clone(), detached: Notify::new(), task: OnceLock::new() });
         info.sink = says.clone();
         // The request's own token ends with the request.
         info.cancel = CancellationToken::new();

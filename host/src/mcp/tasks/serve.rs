@@ -2,7 +2,8 @@
 //! and stand is elsewhere.
 
 use rmcp::model::{
-    CallToolResponse, CustomRequest, CustomResult, ErrorData, SubscriptionsListenRequestParams, TASKS_EXTENSION_ID,
+    CallToolResponse, CustomRequest, CustomResult, ErrorData, SubscriptionsListenRequestParams,
+    TASKS_EXTENSION_ID,
 };
 use rmcp::service::{RequestContext, RoleServer};
 
@@ -74,8 +75,8 @@ impl<B: Backend> KennelHandler<B> {
             return Err(ErrorData::invalid_params(text, None));
         }
         let params: Option<SubscriptionsListenRequestParams> = request.params_as().ok().flatten();
-        let params =
-            params.ok_or_else(|| ErrorData::invalid_params("subscriptions/listen: the filter is none", None))?;
+        let params = params
+            .ok_or_else(|| ErrorData::invalid_params("subscriptions/listen: the filter is none", None))?;
         let caller = self.client.caller(&context);
         // Of others' it is not even said that they are there.
         let ids = ids.into_iter().filter(|id| self.shared.tasks.look(&caller, id).is_some()).collect();

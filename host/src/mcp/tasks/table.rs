@@ -302,7 +302,9 @@ impl Table {
         let mut tasks = self.lock();
         // The same words for another's task as for none: an id tells nothing to who has it by chance.
         match tasks.by_id.get_mut(id) {
-            Some(entry) if *entry.owner == *owner && !matches!(entry.state, State::Reserved) => Ok(with(entry)),
+            Some(entry) if *entry.owner == *owner && !matches!(entry.state, State::Reserved) => {
+                Ok(with(entry))
+            }
             _ => Err(ErrorData::invalid_params("unknown task: it never was yours, or it has expired", None)),
         }
     }
