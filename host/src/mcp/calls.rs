@@ -1,59 +1,25 @@
-//! The one way of the calls that may ask before they answer: `tools/call`, `prompts/get` and `resources/read`.
-//! What differs between them is in [`Askable`]; nothing here knows which of them it runs.
+//! The one way of the calls that may ask before they answer, for both eras. What differs between the three methods is
+//! in [`Askable`]; nothing here knows which of them it runs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use rmcp::model::{
-    CallToolRequestParams, CallToolResult, ErrorData, GetPromptRequestParams, GetPromptResult,
-    InputRequiredResult, InputResponses, MetaObject, ReadResourceRequestParams, ReadResourceResult, Task,
-};
+use rmcp::model::{ErrorData, InputRequiredResult, MetaObject, Task};
 use rmcp::service::{RequestContext, RoleServer};
-use serde::Serialize;
 use serde_json::Value;
 
+use super::askable::{Again, Askable};
 use super::client::is_modern;
+use super::error;
 use super::handler::KennelHandler;
-use super::tasks::{AsTask, Entered, Running};
-use super::{convert, error};
-use crate::catalog::api::{Arguments, Backend, CallFailure, CallInfo, Done, Usage};
-use crate::catalog::types::{Outcome, Pending, PromptResult, ResourceContents, Resumption, ToolResult};
-
-/// The arguments of a `tools/call` as the client wrote them, put into the request's extensions by the front
-/// door so that nothing between client and plugin rewrites them.
-#[derive(Clone, Debug)]
-pub struct RawArguments(pub Arguments);
+use super::questions::seal::{self, Binding};
+use super::questions::{REFUSED, Round, Settled, ask};
+use super::tasks::{AsTask, Entered};
+use crate::catalog::api::{Backend, CallFailure, CallInfo, Done, Usage};
+use crate::catalog::types::{Outcome, Pending};
 
 /// Set in a request's `_meta` to `true`, it asks for what the call used; in the result it holds that.
 const USAGE: &str = "io.kennel/usage";
-
-/// A call that may ask before it answers.
-pub(super) trait Askable: Clone + Send + Sync + 'static {
-    /// The catalog's answer.
-    type Output: Send;
-    /// The protocol's.
-    type Answer: Serialize + Send + 'static;
-    /// The protocol's method.
-    const METHOD: &'static str;
-
-    /// The public name or URI that is called.
-    fn name(&self) -> &str;
-
-    /// Enters the plugin once.
-    fn run<B: Backend>(
-        &self,
-        backend: &B,
-        info: CallInfo,
-    ) -> impl Future<Output = Result<Done<Self::Output>, CallFailure>> + Send;
-
-    /// An answer in the protocol's words.
-    fn complete(output: Self::Output) -> Self::Answer;
-
-    /// Where an answer's `_meta` is.
-    fn meta(answer: &mut Self::Answer) -> &mut Option<MetaObject>;
-
-    /// How a failure is told: a result that says so where the method has one, else an error.
-    fn failed(&self, failure: CallFailure, modern: bool) -> Result<Self::Answer, ErrorData>;
-}
 
 /// How one entry of a plugin ended.
 pub(super) enum Step<A> {
@@ -71,15 +37,6 @@ pub(super) enum Ended<A> {
     InputRequired(InputRequiredResult),
     /// With a task; the client asks after it.
     Task(Task),
-}
-
-/// What a request brings when its client comes again.
-#[derive(Debug, Default)]
-pub(super) struct Again {
-    /// Answers under the questions' keys.
-    pub(super) responses: Option<InputResponses>,
-    /// The state that was given out with the questions.
-    pub(super) state: Option<String>,
 }
 
 /// Enters a plugin once and tells what came in the protocol's words.
@@ -109,8 +66,13 @@ pub(super) async fn step<B: Backend, A: Askable>(
 impl<B: Backend> KennelHandler<B> {
     /// Answers a request that may ask.
     ///
+    /// With `as_task` the call may become a task, for which it is answered.
+    ///
+    /// A newer client gets the questions of a round with a sealed state and comes again with both; an older one is asked
+    /// here, by requests of the server. Answers that come with no state are for the questions that the call then asks.
+    ///
     /// # Errors
-    /// As [`step`], and when the call was cancelled.
+    /// As [`step`], when the call was cancelled, and for a state that is not accepted.
     pub(super) async fn call<A: Askable>(
         &self,
         call: &A,
@@ -118,30 +80,133 @@ impl<B: Backend> KennelHandler<B> {
         as_task: Option<AsTask>,
         context: &RequestContext<RoleServer>,
     ) -> Result<Ended<A::Answer>, ErrorData> {
-        no_state(again.state.as_ref())?;
-        let (modern, usage) = (is_modern(context), wants_usage(context));
         let (info, events) = self.client.call_info(context);
-        let step = async {
-            self.backend.ready().await;
-            match as_task {
-                Some(as_task) => as_task.enter(&self.backend, call, info, usage, context).await,
-                None => step(&self.backend, call, info, modern, usage).await.map(Entered::Step),
+        let exchange = async {
+            unless_cancelled(context, self.backend.ready()).await?;
+            if is_modern(context) {
+                self.call_modern(call, again, as_task, info, context).await
+            } else {
+                self.call_older(call, info, context).await.map(Ended::Complete)
             }
         };
-        match events.carry(&context.peer, unless_cancelled(context, step)).await?? {
-            Entered::Task(task) => Ok(Ended::Task(task)),
-            Entered::Step(Step::Over(answer)) => Ok(Ended::Complete(answer)),
-            Entered::Step(Step::Asks(_)) => {
-                let failure = CallFailure::Failed(asks_a_question(A::METHOD, call.name()));
-                call.failed(failure, modern).map(Ended::Complete)
+        events.carry(&context.peer, exchange).await
+    }
+
+    async fn call_modern<A: Askable>(
+        &self,
+        call: &A,
+        again: Again,
+        mut as_task: Option<AsTask>,
+        mut info: CallInfo,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Ended<A::Answer>, ErrorData> {
+        let binding = || Binding {
+            method: A::METHOD.to_owned(),
+            name: call.name().to_owned(),
+            arguments: seal::digest(&call.arguments()),
+            caller: info.client.caller.to_string(),
+        };
+        let (can, usage) = (info.client.can, wants_usage(context));
+        let mut given = again.responses;
+        if let Some(state) = &again.state {
+            let round = self.shared.seals.open(state, &binding()).map_err(|fault| error::of_state(&fault))?;
+            match round.settle(given.take().unwrap_or_default()) {
+                Settled::All(resumption) => info.resumption = Some(Arc::new(resumption)),
+                Settled::Missing(round, refused) => {
+                    return match round.again().and_then(|round| self.ask(binding(), &round, refused)) {
+                        Ok(asks) => Ok(Ended::InputRequired(asks)),
+                        Err(failure) => call.failed(failure, true).map(Ended::Complete),
+                    };
+                }
+            }
+        }
+        loop {
+            let entered = async {
+                match &mut as_task {
+                    Some(as_task) => as_task.enter(&self.backend, call, info.clone(), usage, context).await,
+                    None => step(&self.backend, call, info.clone(), true, usage).await.map(Entered::Step),
+                }
+            };
+            let pending = match unless_cancelled(context, entered).await?? {
+                Entered::Task(task) => return Ok(Ended::Task(task)),
+                Entered::Step(Step::Over(answer)) => return Ok(Ended::Complete(answer)),
+                Entered::Step(Step::Asks(pending)) => pending,
+            };
+            let asked = Round::of(pending, can).and_then(|round| {
+                if round.asks_nothing() {
+                    return self.ask(binding(), &round, BTreeMap::new()).map(Ok);
+                }
+                // Whoever sends answers with its first request knows what will be asked: once.
+                match round.settle(given.take().unwrap_or_default()) {
+                    Settled::All(resumption) => Ok(Err(resumption)),
+                    Settled::Missing(round, refused) => self.ask(binding(), &round, refused).map(Ok),
+                }
+            });
+            match asked {
+                Ok(Ok(asks)) => return Ok(Ended::InputRequired(asks)),
+                Ok(Err(resumption)) => info.resumption = Some(Arc::new(resumption)),
+                Err(failure) => return call.failed(failure, true).map(Ended::Complete),
             }
         }
     }
-}
 
-/// Asks through a task, and waits for the answers.
-pub(super) async fn park(_: Pending, _: &CallInfo, _: &Running) -> Result<Resumption, CallFailure> {
-    Err(CallFailure::Failed(asks_a_question("tools/call", "")))
+    /// The result that asks a newer client.
+    fn ask(
+        &self,
+        binding: Binding,
+        round: &Round,
+        refused: BTreeMap<String, String>,
+    ) -> Result<InputRequiredResult, CallFailure> {
+        let requests = round.requests()?;
+        let state = self.shared.seals.seal(binding, round).map_err(|fault| {
+            CallFailure::Internal(format!(
+                "plugin `{}`: its questions cannot be asked: {fault}",
+                round.asker().plugin
+            ))
+        })?;
+        let mut asks = InputRequiredResult::new((!requests.is_empty()).then_some(requests), Some(state));
+        if !refused.is_empty() {
+            let mut meta = MetaObject::new();
+            meta.insert(
+                REFUSED.to_owned(),
+                refused.into_iter().map(|(key, why)| (key, Value::from(why))).collect(),
+            );
+            asks = asks.with_meta(meta);
+        }
+        Ok(asks)
+    }
+
+    async fn call_older<A: Askable>(
+        &self,
+        call: &A,
+        mut info: CallInfo,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<A::Answer, ErrorData> {
+        let (can, usage) = (info.client.can, wants_usage(context));
+        let mut opened = Vec::new();
+        loop {
+            let step = step(&self.backend, call, info.clone(), false, usage);
+            let pending = match unless_cancelled(context, step).await?? {
+                Step::Over(answer) => {
+                    ask::completed(&context.peer, opened).await;
+                    return Ok(answer);
+                }
+                Step::Asks(pending) => pending,
+            };
+            let asked = async {
+                let round = Round::of(pending, can)?;
+                let resumption = ask::ask(&context.peer, &round, &context.ct).await?;
+                Ok((round.opened(&resumption), resumption))
+            };
+            match asked.await {
+                Ok((urls, resumption)) => {
+                    opened.extend(urls);
+                    info.resumption = Some(Arc::new(resumption));
+                }
+                Err(failure) => return call.failed(failure, false),
+            }
+        }
+    }
 }
 
 /// Whether a request asks for what its call used.
@@ -167,165 +232,5 @@ pub(super) async fn unless_cancelled<F: Future>(
         biased;
         () = context.ct.cancelled() => Err(ErrorData::internal_error("the call was cancelled", None)),
         output = future => Ok(output),
-    }
-}
-
-/// This server has given out no state, so none can come back.
-fn no_state(state: Option<&String>) -> Result<(), ErrorData> {
-    match state {
-        None => Ok(()),
-        Some(_) => Err(ErrorData::invalid_params("requestState was not given out by this server", None)),
-    }
-}
-
-fn asks_a_question(method: &str, name: &str) -> String {
-    format!(
-        "{method} {name:?} asked a question of the person or the model behind the client, which this version of Kennel cannot \
-         pass on; call it in a way that needs no answer, or use a newer Kennel"
-    )
-}
-
-/// `tools/call`.
-#[derive(Clone)]
-pub(super) struct Tool {
-    name: String,
-    arguments: Arguments,
-}
-
-impl Tool {
-    /// The call a request stands for. Arguments go on as the client wrote them, where the front door kept that.
-    pub(super) fn of(request: CallToolRequestParams, context: &RequestContext<RoleServer>) -> (Self, Again) {
-        let arguments = match (context.extensions.get::<RawArguments>(), request.arguments) {
-            (Some(RawArguments(text)), _) => text.clone(),
-            (None, None) => "{}".into(),
-            // A transport without the front door.
-            (None, Some(arguments)) => Value::Object(arguments).to_string().into(),
-        };
-        let again = Again { responses: request.input_responses, state: request.request_state };
-        (Self { name: request.name.into_owned(), arguments }, again)
-    }
-}
-
-impl Askable for Tool {
-    type Output = ToolResult;
-    type Answer = CallToolResult;
-    const METHOD: &'static str = "tools/call";
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    async fn run<B: Backend>(&self, backend: &B, info: CallInfo) -> Result<Done<ToolResult>, CallFailure> {
-        backend.call_tool(&self.name, self.arguments.clone(), info).await
-    }
-
-    fn complete(output: ToolResult) -> CallToolResult {
-        convert::tool_result(output)
-    }
-
-    fn meta(answer: &mut CallToolResult) -> &mut Option<MetaObject> {
-        &mut answer.meta
-    }
-
-    fn failed(&self, failure: CallFailure, modern: bool) -> Result<CallToolResult, ErrorData> {
-        error::of_tool(&self.name, failure, modern)
-    }
-}
-
-/// `prompts/get`.
-#[derive(Clone)]
-pub(super) struct Prompt {
-    name: String,
-    arguments: BTreeMap<String, String>,
-}
-
-impl Prompt {
-    /// The call a request stands for.
-    ///
-    /// # Errors
-    /// When an argument is no string.
-    pub(super) fn of(request: GetPromptRequestParams) -> Result<(Self, Again), ErrorData> {
-        let mut arguments = BTreeMap::new();
-        for (name, value) in request.arguments.into_iter().flatten() {
-            let Value::String(value) = value else {
-                return Err(ErrorData::invalid_params(
-                    format!("the prompt argument {name:?} must be a string"),
-                    None,
-                ));
-            };
-            arguments.insert(name, value);
-        }
-        let again = Again { responses: request.input_responses, state: request.request_state };
-        Ok((Self { name: request.name, arguments }, again))
-    }
-}
-
-impl Askable for Prompt {
-    type Output = PromptResult;
-    type Answer = GetPromptResult;
-    const METHOD: &'static str = "prompts/get";
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    async fn run<B: Backend>(&self, backend: &B, info: CallInfo) -> Result<Done<PromptResult>, CallFailure> {
-        backend.get_prompt(&self.name, self.arguments.clone(), info).await
-    }
-
-    fn complete(output: PromptResult) -> GetPromptResult {
-        convert::prompt_result(output)
-    }
-
-    fn meta(answer: &mut GetPromptResult) -> &mut Option<MetaObject> {
-        &mut answer.meta
-    }
-
-    fn failed(&self, failure: CallFailure, modern: bool) -> Result<GetPromptResult, ErrorData> {
-        Err(error::of_request("prompt", failure, modern))
-    }
-}
-
-/// `resources/read`.
-#[derive(Clone)]
-pub(super) struct Resource {
-    uri: String,
-}
-
-impl Resource {
-    /// The call a request stands for.
-    pub(super) fn of(request: ReadResourceRequestParams) -> (Self, Again) {
-        let again = Again { responses: request.input_responses, state: request.request_state };
-        (Self { uri: request.uri }, again)
-    }
-}
-
-impl Askable for Resource {
-    type Output = Vec<ResourceContents>;
-    type Answer = ReadResourceResult;
-    const METHOD: &'static str = "resources/read";
-
-    fn name(&self) -> &str {
-        &self.uri
-    }
-
-    async fn run<B: Backend>(
-        &self,
-        backend: &B,
-        info: CallInfo,
-    ) -> Result<Done<Vec<ResourceContents>>, CallFailure> {
-        backend.read_resource(&self.uri, info).await
-    }
-
-    fn complete(output: Vec<ResourceContents>) -> ReadResourceResult {
-        ReadResourceResult::new(output.into_iter().map(convert::contents).collect())
-    }
-
-    fn meta(answer: &mut ReadResourceResult) -> &mut Option<MetaObject> {
-        &mut answer.meta
-    }
-
-    fn failed(&self, failure: CallFailure, modern: bool) -> Result<ReadResourceResult, ErrorData> {
-        Err(error::of_resource(failure, modern))
     }
 }

@@ -24,14 +24,15 @@ use rmcp::service::{NotificationContext, RequestContext, RoleServer, Subscriptio
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::calls::{self, Ended, unless_cancelled};
+use super::calls::{Ended, unless_cancelled};
 use super::client::{Client, is_modern};
 use super::lists::{Listed, Lists};
 use super::options::Options;
+use super::questions::seal::Seals;
 use super::streams::Stream;
 use super::subscribed::{MAX_SUBSCRIPTIONS, Subscribed};
 use super::tasks::{MayBeTask, Table, TaskIds};
-use super::{changes, convert, error, events, pages};
+use super::{askable, changes, convert, error, events, pages};
 use crate::catalog::api::Backend;
 use crate::catalog::types::{CompletionCall, Reference as About};
 
@@ -47,6 +48,7 @@ pub struct KennelHandler<B: Backend> {
 /// What all clients of one server have in common.
 pub(super) struct Shared {
     lists: Lists,
+    pub(super) seals: Seals,
     pub(super) tasks: Table,
     page_size: usize,
     /// Cancelled when the server is going: change streams end with a result then.
@@ -65,6 +67,7 @@ impl<B: Backend> KennelHandler<B> {
     pub fn with(backend: B, options: Options) -> Self {
         let shared = Shared {
             lists: Lists::default(),
+            seals: Seals::default(),
             tasks: Table::new(options.tasks),
             page_size: options.page_size,
             closing: CancellationToken::new(),
@@ -230,7 +233,7 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let (call, again) = calls::Tool::of(request, &context);
+        let (call, again) = askable::Tool::of(request, &context);
         unless_cancelled(&context, self.backend.ready()).await?;
         let as_task = match self.may_be_task(&call, &context)? {
             MayBeTask::Refused(response) => return Ok(response),
@@ -279,7 +282,7 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         request: GetPromptRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        let (call, again) = calls::Prompt::of(request)?;
+        let (call, again) = askable::Prompt::of(request)?;
         Ok(match self.call(&call, again, None, &context).await? {
             Ended::Complete(mut result) => {
                 sign(&context, &mut result.meta);
@@ -354,7 +357,7 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let (call, again) = calls::Resource::of(request);
+        let (call, again) = askable::Resource::of(request);
         Ok(match self.call(&call, again, None, &context).await? {
             Ended::Complete(mut result) => {
                 if is_modern(&context) {

@@ -1,6 +1,7 @@
 //! The MCP server: the protocol's types to and from the catalog's, for both eras of the protocol. Knows
 //! the catalog; never wasmtime, and never how bytes travel.
 
+mod askable;
 mod calls;
 mod changes;
 mod client;
@@ -11,6 +12,7 @@ mod handler;
 mod lists;
 mod options;
 mod pages;
+mod questions;
 mod streams;
 mod subscribed;
 mod tasks;
@@ -18,7 +20,7 @@ pub mod told;
 
 pub use crate::catalog::api::Backend;
 pub use crate::catalog::json;
-pub use calls::RawArguments;
+pub use askable::RawArguments;
 pub use handler::KennelHandler;
 pub use options::Options;
 pub use tasks::{TaskBounds, TaskIds};

@@ -126,6 +126,7 @@ const ASKS: &[Key] = &[
     may("tcp", Shape::Objects(&[must("address", Shape::Text), must("why", Shape::Text)])),
     may("elicit", Shape::Switch),
     may("sample", Shape::Switch),
+    may("roots", Shape::Switch),
 ];
 
 /// The manifest's text.

@@ -7,8 +7,8 @@ mod table;
 
 pub(super) use run::{AsTask, Entered};
 pub(super) use serve::MayBeTask;
+pub(super) use table::Table;
 pub use table::TaskBounds;
-pub(super) use table::{Running, Table};
 
 /// The tasks of which a client wants to hear on a change stream, put into the request's extensions by the front door:
 /// the library's filter does not know them.

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use rmcp::model::{ErrorData, JsonObject, Task, TaskPayload};
+use rmcp::model::{ErrorData, InputResponses, JsonObject, Task, TaskPayload};
 use rmcp::service::{RequestContext, RoleServer};
 use serde::Serialize;
 use serde_json::Value;
@@ -11,10 +11,12 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::table::{NoTask, Running, Table, error_object, internal};
-use crate::catalog::api::{Backend, CallEvents, CallFailure, CallInfo};
-use crate::catalog::types::{LogLevel, TaskSupport};
-use crate::mcp::calls::{Askable, Step, park, step};
+use super::table::{NoTask, Open, Running, Table, error_object, internal};
+use crate::catalog::api::{Backend, CallEvents, CallFailure, CallInfo, ClientCan};
+use crate::catalog::types::{LogLevel, Pending, Resumption, TaskSupport};
+use crate::mcp::askable::Askable;
+use crate::mcp::calls::{Step, step};
+use crate::mcp::questions::{Round, Settled};
 
 /// How a call may become a task.
 pub(in crate::mcp) struct AsTask {
@@ -50,7 +52,7 @@ impl AsTask {
     /// # Errors
     /// As [`step`], and when the request was cancelled before it was a task.
     pub(in crate::mcp) async fn enter<B: Backend, A>(
-        self,
+        &mut self,
         backend: &B,
         call: &A,
         mut info: CallInfo,
@@ -76,15 +78,18 @@ impl AsTask {
             biased;
             () = context.ct.cancelled() => return Err(cancelled()),
             ended = &mut first => {
-                return Ok(match (ended?, self.room) {
-                    (Step::Over(answer), Some(room)) => Entered::Task(over_at_once(room, &answer)),
-                    (step, _) => Entered::Step(step),
+                return Ok(match ended? {
+                    Step::Over(answer) => match self.room.take() {
+                        Some(room) => Entered::Task(over_at_once(room, &answer)),
+                        None => Entered::Step(Step::Over(answer)),
+                    },
+                    asks @ Step::Asks(_) => Entered::Step(asks),
                 });
             }
             () = says.detached.notified() => {}
             () = tokio::time::sleep(self.table.bounds().patience) => {}
         }
-        let running = match self.room.map_or_else(|| self.table.reserve(&self.owner), Ok) {
+        let running = match self.room.take().map_or_else(|| self.table.reserve(&self.owner), Ok) {
             Ok(running) => Arc::new(running),
             Err(full) => {
                 // It can be waited for as well.
@@ -108,7 +113,7 @@ impl AsTask {
                     let failure = match ended {
                         Ok(Step::Over(answer)) => return finish(&running, &answer),
                         Err(error) => return fail(&running, &error),
-                        Ok(Step::Asks(pending)) => match park(pending, &info, &running).await {
+                        Ok(Step::Asks(pending)) => match park(pending, info.client.can, &running).await {
                             Ok(resumption) => {
                                 info.resumption = Some(Arc::new(resumption));
                                 ended = step(&backend, &call, info.clone(), true, usage).await;
@@ -140,6 +145,35 @@ async fn see_through(running: Arc<Running>, work: impl Future<Output = ()>) {
     tokio::select! {
         () = running.gone().cancelled() => {}
         () = tokio::time::sleep_until(end) => {}
+    }
+}
+
+/// Asks through the task, and waits for all the answers.
+async fn park(pending: Pending, can: ClientCan, running: &Running) -> Result<Resumption, CallFailure> {
+    let round = Round::of(pending, can)?;
+    let open: Vec<Open> =
+        round.requests()?.into_iter().map(|(own_key, request)| Open { own_key, request }).collect();
+    let check = {
+        let round = round.clone();
+        Box::new(move |key: &str, value: &Value| {
+            let given = InputResponses::from([(key.to_owned(), value.clone())]);
+            match round.clone().settle(given) {
+                Settled::Missing(_, mut refused) => refused.remove(key).map_or(Ok(()), Err),
+                Settled::All(_) => Ok(()),
+            }
+        })
+    };
+    let answers = if open.is_empty() {
+        InputResponses::new()
+    } else {
+        // None when the task is over.
+        running.ask(open, check).await.map_err(|_| CallFailure::Cancelled)?
+    };
+    match round.settle(answers) {
+        Settled::All(resumption) => Ok(resumption),
+        Settled::Missing(..) => {
+            Err(CallFailure::Internal("answers that were checked do not fit; please report it".into()))
+        }
     }
 }
 

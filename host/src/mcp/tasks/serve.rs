@@ -10,7 +10,7 @@ use rmcp::service::{RequestContext, RoleServer};
 use super::{AsTask, TaskIds};
 use crate::catalog::api::{Backend, CallFailure};
 use crate::catalog::types::TaskSupport;
-use crate::mcp::calls::{Askable, Tool};
+use crate::mcp::askable::{Askable, Tool};
 use crate::mcp::client::{is_modern, takes_tasks};
 use crate::mcp::error;
 use crate::mcp::handler::{KennelHandler, accepted, sign};
