@@ -9,6 +9,7 @@ use rmcp::model::{
     InputResponses, MetaObject, ReadResourceRequestParams, ReadResourceResult,
 };
 use rmcp::service::{RequestContext, RoleServer};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::carried::{RawArguments, carried};
@@ -17,11 +18,11 @@ use crate::catalog::api::{Arguments, Backend, CallFailure, CallInfo, Done};
 use crate::catalog::types::{PromptResult, ResourceContents, ToolResult};
 
 /// A call that may ask before it answers.
-pub(super) trait Askable: Send + Sync {
+pub(super) trait Askable: Clone + Send + Sync + 'static {
     /// The catalog's answer.
     type Output: Send;
     /// The protocol's.
-    type Answer: Send;
+    type Answer: Serialize + Send + 'static;
     /// The protocol's method.
     const METHOD: &'static str;
 
@@ -58,6 +59,7 @@ pub(super) struct Again {
 }
 
 /// `tools/call`.
+#[derive(Clone)]
 pub(super) struct Tool {
     name: String,
     arguments: Arguments,
@@ -109,6 +111,7 @@ impl Askable for Tool {
 }
 
 /// `prompts/get`.
+#[derive(Clone)]
 pub(super) struct Prompt {
     name: String,
     arguments: BTreeMap<String, String>,
@@ -166,6 +169,7 @@ impl Askable for Prompt {
 }
 
 /// `resources/read`.
+#[derive(Clone)]
 pub(super) struct Resource {
     uri: String,
 }
