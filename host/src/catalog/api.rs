@@ -156,6 +156,9 @@ pub enum CallFailure {
     /// The call was cancelled.
     #[error("the call was cancelled")]
     Cancelled,
+    /// Answers came for a plugin that is another one by now.
+    #[error("{0}")]
+    Stale(String),
     /// The client lacks `sampling`, `elicitation` or `roots`, which the plugin needs.
     #[error("this call needs the client capability {0:?}, which the client did not declare")]
     MissingCapability(String),

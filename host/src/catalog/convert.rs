@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::sandbox::{contract as wit, json};
 
 use super::types::{
-    Annotations, Completions, Content, ElicitForm, ElicitUrl, EmbeddedResource, Icon, IconTheme, JsonObject,
-    KeyedQuestion, MediaContent, Outcome, Pending, Prompt, PromptArgument, PromptMessage, PromptResult,
-    Question, ResourceBody, ResourceContents, ResourceInfo, ResourceTemplate, Role, TaskSupport, TextContent,
-    Tool, ToolAnnotations, ToolResult,
+    Annotations, Asker, Completions, Content, ElicitForm, ElicitUrl, EmbeddedResource, Icon, IconTheme,
+    JsonObject, KeyedQuestion, MediaContent, Outcome, Pending, Prompt, PromptArgument, PromptMessage,
+    PromptResult, Question, ResourceBody, ResourceContents, ResourceInfo, ResourceTemplate, Role, Spent,
+    TaskSupport, TextContent, Tool, ToolAnnotations, ToolResult,
 };
 
 /// What a plugin said that the contract does not allow.
@@ -147,9 +147,12 @@ fn question(from: wit::KeyedQuestion) -> Made<KeyedQuestion> {
     Ok(KeyedQuestion { key: from.key, question })
 }
 
-fn pending<T>(from: wit::Pending) -> Made<Outcome<T>> {
+/// The plugin that answered, and what its call has asked with this answer.
+pub(super) type By = (Asker, Spent);
+
+fn pending<T>(from: wit::Pending, (asker, spent): By) -> Made<Outcome<T>> {
     let questions = each(from.questions, question)?;
-    Ok(Outcome::InputRequired(Pending { questions, continuation: from.continuation }))
+    Ok(Outcome::InputRequired(Pending { asker, spent, questions, continuation: from.continuation }))
 }
 
 pub(super) fn tool(from: wit::Tool) -> Made<Tool> {
@@ -178,9 +181,9 @@ pub(super) fn tool(from: wit::Tool) -> Made<Tool> {
     })
 }
 
-pub(super) fn tool_outcome(from: wit::ToolOutcome) -> Made<Outcome<ToolResult>> {
+pub(super) fn tool_outcome(from: wit::ToolOutcome, by: By) -> Made<Outcome<ToolResult>> {
     match from {
-        wit::ToolOutcome::InputRequired(from) => pending(from),
+        wit::ToolOutcome::InputRequired(from) => pending(from, by),
         wit::ToolOutcome::Complete(from) => Ok(Outcome::Complete(ToolResult {
             content: each(from.content, content)?,
             structured: from.structured.map(|text| parse("structured result", &text)).transpose()?,
@@ -190,9 +193,9 @@ pub(super) fn tool_outcome(from: wit::ToolOutcome) -> Made<Outcome<ToolResult>> 
     }
 }
 
-pub(super) fn read_outcome(from: wit::ReadOutcome) -> Made<Outcome<Vec<ResourceContents>>> {
+pub(super) fn read_outcome(from: wit::ReadOutcome, by: By) -> Made<Outcome<Vec<ResourceContents>>> {
     match from {
-        wit::ReadOutcome::InputRequired(from) => pending(from),
+        wit::ReadOutcome::InputRequired(from) => pending(from, by),
         wit::ReadOutcome::Complete(from) => Ok(Outcome::Complete(each(from, contents)?)),
     }
 }
@@ -227,9 +230,9 @@ pub(super) fn prompt(from: wit::Prompt) -> Made<Prompt> {
     })
 }
 
-pub(super) fn prompt_outcome(from: wit::PromptOutcome) -> Made<Outcome<PromptResult>> {
+pub(super) fn prompt_outcome(from: wit::PromptOutcome, by: By) -> Made<Outcome<PromptResult>> {
     match from {
-        wit::PromptOutcome::InputRequired(from) => pending(from),
+        wit::PromptOutcome::InputRequired(from) => pending(from, by),
         wit::PromptOutcome::Complete(from) => {
             let message = |from: wit::PromptMessage| {
                 Ok(PromptMessage { role: role(from.role), content: content(from.content)? })

@@ -2,11 +2,12 @@
 //! and the sandbox; never a transport, nor a type of the protocol.
 
 pub mod api;
+mod asking;
 mod call;
 mod convert;
 mod events;
 mod resources;
-mod schema;
+pub mod schema;
 pub mod types;
 mod view;
 

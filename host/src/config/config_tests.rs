@@ -70,6 +70,7 @@ NWS_BASE_URL = "http://127.0.0.1:8080"
 
 [plugins.memory]
 sample = true
+roots = true
 state = {}
 
 [plugins.memory2]
@@ -205,7 +206,7 @@ proptest! {
             "[[plugins.a.http]]\nurl = \"https://example.org\""][table];
         let (_folder, _, home, surroundings) = user();
         let known = ["plugins", "plugins-folder", "new-plugins", "limits", "file", "trust", "prefix", "settings", "env",
-            "tools", "elicit", "sample", "directories", "http", "state", "show", "hide", "quota", "scope", "url",
+            "tools", "elicit", "sample", "roots", "directories", "http", "state", "show", "hide", "quota", "scope", "url",
             "methods", "private-addresses"];
         if !known.contains(&key.as_str()) && limit_keys().all(|k| k.name != key) {
             let error = Config::parse(&format!("{table}\n{key} = {{}}\n"), &home, &surroundings).unwrap_err();

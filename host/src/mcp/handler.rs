@@ -4,101 +4,46 @@
 // Log levels and subscriptions by request are deprecated in the protocol; older clients have nothing else.
 #![expect(deprecated)]
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use rmcp::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, CompleteRequestParams,
-    CompleteResult, CompletionInfo, ContentBlock, CustomRequest, CustomResult, ErrorCode, ErrorData,
-    GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams, InitializeResult,
-    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
-    PaginatedRequestParams, Prompt, PromptsCapability, ReadResourceRequestParams, ReadResourceResponse,
-    ReadResourceResult, Reference, ResourceTemplate, ResourcesCapability, ServerCapabilities, ServerConfig,
-    SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
-    ToolsCapability, UnsubscribeRequestParams,
+    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CompletionInfo,
+    CustomRequest, CustomResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse,
+    Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    PromptsCapability, ReadResourceRequestParams, ReadResourceResponse, Reference, ResourcesCapability,
+    ServerCapabilities, ServerConfig, SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestParams,
+    SubscriptionFilter, Tool, ToolsCapability, UnsubscribeRequestParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
-use serde_json::Value;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::changes::{self, Subscriptions};
-use super::{convert, error, events};
-use crate::catalog::api::{Arguments, Backend, CallInfo, ClientCan, ClientFacts, Snapshot, Trace, Usage};
-use crate::catalog::types::{CompletionCall, LogLevel, Outcome, Reference as About};
-
-/// The arguments of a `tools/call` as the client wrote them, put into the request's extensions by the front
-/// door so that nothing between client and plugin rewrites them.
-#[derive(Clone, Debug)]
-pub struct RawArguments(pub Arguments);
+use super::askable;
+use super::calls::{Ended, unless_cancelled};
+use super::client::{Client, is_modern};
+use super::lists::{Listed, Lists};
+use super::questions::seal::Seals;
+use super::{changes, convert, error, events};
+use crate::catalog::api::Backend;
+use crate::catalog::types::{CompletionCall, Reference as About};
 
 /// Most URIs one client may subscribe to, and most in one listen filter.
 const MAX_SUBSCRIPTIONS: usize = 1024;
 
-/// Set in a request's `_meta` to `true`, it asks for what the call used; in the result it holds that.
-const USAGE: &str = "io.kennel/usage";
-
 /// One client's server. Every connection (or HTTP session) has one of its own.
 pub struct KennelHandler<B> {
-    backend: B,
+    pub(super) backend: B,
     lists: Arc<Lists>,
-    client: Client,
-}
-
-/// What is known of an older client, whose requests rely on what was said before.
-struct Client {
-    facts: RwLock<ClientFacts>,
-    level: Mutex<Option<LogLevel>>,
-    subscriptions: Subscriptions,
-    told: AtomicBool,
-    gone: CancellationToken,
-    _gone_with_this: DropGuard,
-}
-
-/// The last snapshot in the protocol's words, so that it is put into them once and not for every client
-/// and request.
-#[derive(Default)]
-struct Lists {
-    last: Mutex<Option<Arc<Listed>>>,
-}
-
-struct Listed {
-    of: Arc<Snapshot>,
-    tools: Vec<Tool>,
-    prompts: Vec<Prompt>,
-    templates: Vec<ResourceTemplate>,
-}
-
-impl Lists {
-    fn of(&self, snapshot: Arc<Snapshot>) -> Arc<Listed> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(listed) = &*last
-            && Arc::ptr_eq(&listed.of, &snapshot)
-        {
-            return listed.clone();
-        }
-        let mut listed = Listed {
-            tools: snapshot.tools.iter().map(convert::tool).collect(),
-            prompts: snapshot.prompts.iter().map(convert::prompt).collect(),
-            templates: snapshot.templates.iter().map(convert::template).collect(),
-            of: snapshot,
-        };
-        // A model's prompt cache holds only while a list keeps its order.
-        listed.tools.sort_by(|a, b| a.name.cmp(&b.name));
-        listed.prompts.sort_by(|a, b| a.name.cmp(&b.name));
-        listed.templates.sort_by(|a, b| a.uri_template.cmp(&b.uri_template));
-        let listed = Arc::new(listed);
-        *last = Some(listed.clone());
-        listed
-    }
+    pub(super) seals: Arc<Seals>,
+    pub(super) client: Client,
 }
 
 impl<B: Backend> KennelHandler<B> {
     /// A server for one client.
     #[must_use]
     pub fn new(backend: B) -> Self {
-        Self::with_lists(backend, Arc::default())
+        Self::sharing(backend, Arc::default(), Arc::default())
     }
 
     /// The catalog behind it.
@@ -110,92 +55,16 @@ impl<B: Backend> KennelHandler<B> {
     /// A server for another client over the same catalog.
     #[must_use]
     pub fn for_another_client(&self) -> Self {
-        Self::with_lists(self.backend.clone(), self.lists.clone())
+        Self::sharing(self.backend.clone(), self.lists.clone(), self.seals.clone())
     }
 
-    fn with_lists(backend: B, lists: Arc<Lists>) -> Self {
-        let gone = CancellationToken::new();
-        let client = Client {
-            facts: RwLock::default(),
-            level: Mutex::default(),
-            subscriptions: Arc::new(Mutex::new(HashSet::new())),
-            told: AtomicBool::new(false),
-            _gone_with_this: gone.clone().drop_guard(),
-            gone,
-        };
-        Self { backend, lists, client }
+    fn sharing(backend: B, lists: Arc<Lists>, seals: Arc<Seals>) -> Self {
+        Self { backend, lists, seals, client: Client::new() }
     }
 
     async fn listed(&self, context: &RequestContext<RoleServer>) -> Result<Arc<Listed>, ErrorData> {
         unless_cancelled(context, self.backend.ready()).await?;
         Ok(self.lists.of(self.backend.snapshot()))
-    }
-
-    /// What goes with a call, and the receiving end of its events.
-    fn call_info(&self, context: &RequestContext<RoleServer>) -> (CallInfo, events::Events) {
-        let meta = &context.meta;
-        let (client, level) = if is_modern(context) {
-            let info = meta.client_info();
-            let can = meta.client_capabilities().unwrap_or_default();
-            (
-                facts(info.as_ref().map(|info| info.name.as_str()), &can),
-                meta.log_level().map(events::from_protocol),
-            )
-        } else {
-            let facts = self.client.facts.read().unwrap_or_else(PoisonError::into_inner).clone();
-            (facts, *self.client.level.lock().unwrap_or_else(PoisonError::into_inner))
-        };
-        let token = meta.get_progress_token();
-        let progress = token.is_some();
-        let (sink, events) = events::channel(token, level);
-        let info = CallInfo {
-            cancel: context.ct.clone(),
-            client,
-            progress,
-            log_level: level,
-            sink,
-            trace: Trace {
-                traceparent: meta.get_traceparent().map(str::to_owned),
-                tracestate: meta.get_tracestate().map(str::to_owned),
-            },
-            resumption: None,
-            meta: convert::meta_for_plugin(meta),
-        };
-        (info, events)
-    }
-}
-
-/// The request's era: of its own saying, or of the handshake before.
-fn is_modern(context: &RequestContext<RoleServer>) -> bool {
-    context.protocol_version().is_some_and(|version| !version.has_initialize())
-}
-
-fn facts(name: Option<&str>, can: &ClientCapabilities) -> ClientFacts {
-    let elicitation = can.elicitation.as_ref();
-    ClientFacts {
-        // Over a pipe there is one client, and its name is all that tells it from another's state.
-        caller: name.map(|name| format!("local:{name}")).unwrap_or_default().into(),
-        name: name.map(Into::into),
-        can: ClientCan {
-            // Before there were modes, the capability was an empty object and meant forms.
-            elicit_form: elicitation
-                .is_some_and(|elicitation| elicitation.form.is_some() || elicitation.url.is_none()),
-            elicit_url: elicitation.is_some_and(|elicitation| elicitation.url.is_some()),
-            sampling: can.sampling.is_some(),
-            sampling_tools: can.sampling.as_ref().is_some_and(|sampling| sampling.tools.is_some()),
-            roots: can.roots.is_some(),
-        },
-    }
-}
-
-async fn unless_cancelled<F: Future>(
-    context: &RequestContext<RoleServer>,
-    future: F,
-) -> Result<F::Output, ErrorData> {
-    tokio::select! {
-        biased;
-        () = context.ct.cancelled() => Err(ErrorData::internal_error("the call was cancelled", None)),
-        output = future => Ok(output),
     }
 }
 
@@ -204,30 +73,6 @@ fn no_cursor(request: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
     match request.and_then(|request| request.cursor) {
         None => Ok(()),
         Some(_) => Err(ErrorData::invalid_params("unknown cursor: this list comes in one page", None)),
-    }
-}
-
-/// This server has given out no state, so none can come back.
-fn no_state(state: Option<&String>) -> Result<(), ErrorData> {
-    match state {
-        None => Ok(()),
-        Some(_) => Err(ErrorData::invalid_params("requestState was not given out by this server", None)),
-    }
-}
-
-fn asks_a_question(what: &str, name: &str) -> String {
-    format!(
-        "the {what} {name:?} asked a question of the person or the model behind the client, which this version of Kennel cannot \
-         pass on; call it in a way that needs no answer, or use a newer Kennel"
-    )
-}
-
-/// Puts what a call used into its result's `_meta`, if the request asked for it.
-fn add_usage(context: &RequestContext<RoleServer>, usage: &Usage, meta: &mut Option<MetaObject>) {
-    if context.meta.get(USAGE) == Some(&Value::Bool(true))
-        && let Ok(usage) = serde_json::to_value(usage)
-    {
-        meta.get_or_insert_default().insert(USAGE.to_owned(), usage);
     }
 }
 
@@ -259,8 +104,7 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
             return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "initialize", None));
         }
         let result = self.negotiate_initialize(&request)?;
-        *self.client.facts.write().unwrap_or_else(PoisonError::into_inner) =
-            facts(Some(&request.client_info.name), &request.capabilities);
+        self.client.introduced(&request);
         context.peer.set_peer_info(request.with_protocol_version(result.protocol_version.clone()));
         Ok(result)
     }
@@ -293,36 +137,14 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
 
     async fn call_tool(
         &self,
-        mut request: CallToolRequestParams,
+        request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        no_state(request.request_state.as_ref())?;
-        let arguments = match (context.extensions.get::<RawArguments>(), request.arguments.take()) {
-            (Some(RawArguments(text)), _) => text.clone(),
-            (None, None) => "{}".into(),
-            // A transport without the front door.
-            (None, Some(arguments)) => Value::Object(arguments).to_string().into(),
-        };
-        let (info, events) = self.call_info(&context);
-        let call = async {
-            self.backend.ready().await;
-            self.backend.call_tool(&request.name, arguments, info).await
-        };
-        let outcome = events.carry(&context.peer, unless_cancelled(&context, call)).await?;
-        let result = match outcome {
-            Ok(done) => {
-                let mut result = match done.outcome {
-                    Outcome::Complete(result) => convert::tool_result(result),
-                    Outcome::InputRequired(_) => CallToolResult::error(vec![ContentBlock::text(
-                        asks_a_question("tool", &request.name),
-                    )]),
-                };
-                add_usage(&context, &done.usage, &mut result.meta);
-                result
-            }
-            Err(failure) => error::of_tool(&request.name, failure, is_modern(&context))?,
-        };
-        Ok(CallToolResponse::Complete(result))
+        let (call, again) = askable::Tool::of(request, &context);
+        Ok(match self.call(&call, again, &context).await? {
+            Ended::Complete(result) => CallToolResponse::Complete(result),
+            Ended::InputRequired(result) => CallToolResponse::InputRequired(result),
+        })
     }
 
     async fn list_prompts(
@@ -339,32 +161,11 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         request: GetPromptRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        no_state(request.request_state.as_ref())?;
-        let mut arguments = BTreeMap::new();
-        for (name, value) in request.arguments.into_iter().flatten() {
-            let Value::String(value) = value else {
-                return Err(ErrorData::invalid_params(
-                    format!("the prompt argument {name:?} must be a string"),
-                    None,
-                ));
-            };
-            arguments.insert(name, value);
-        }
-        let (info, events) = self.call_info(&context);
-        let call = async {
-            self.backend.ready().await;
-            self.backend.get_prompt(&request.name, arguments, info).await
-        };
-        let done = events
-            .carry(&context.peer, unless_cancelled(&context, call))
-            .await?
-            .map_err(|failure| error::of_request("prompt", failure, is_modern(&context)))?;
-        let Outcome::Complete(result) = done.outcome else {
-            return Err(ErrorData::internal_error(asks_a_question("prompt", &request.name), None));
-        };
-        let mut result = convert::prompt_result(result);
-        add_usage(&context, &done.usage, &mut result.meta);
-        Ok(GetPromptResponse::Complete(result))
+        let (call, again) = askable::Prompt::of(request)?;
+        Ok(match self.call(&call, again, &context).await? {
+            Ended::Complete(result) => GetPromptResponse::Complete(result),
+            Ended::InputRequired(result) => GetPromptResponse::InputRequired(result),
+        })
     }
 
     async fn list_resources(
@@ -373,7 +174,7 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         no_cursor(request)?;
-        let (info, events) = self.call_info(&context);
+        let (info, events) = self.client.call_info(&context);
         let call = async {
             self.backend.ready().await;
             self.backend.list_resources(info).await
@@ -400,22 +201,11 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        no_state(request.request_state.as_ref())?;
-        let (info, events) = self.call_info(&context);
-        let call = async {
-            self.backend.ready().await;
-            self.backend.read_resource(&request.uri, info).await
-        };
-        let done = events
-            .carry(&context.peer, unless_cancelled(&context, call))
-            .await?
-            .map_err(|failure| error::of_resource(failure, is_modern(&context)))?;
-        let Outcome::Complete(contents) = done.outcome else {
-            return Err(ErrorData::internal_error(asks_a_question("resource", &request.uri), None));
-        };
-        let mut result = ReadResourceResult::new(contents.into_iter().map(convert::contents).collect());
-        add_usage(&context, &done.usage, &mut result.meta);
-        Ok(ReadResourceResponse::Complete(result))
+        let (call, again) = askable::Resource::of(request);
+        Ok(match self.call(&call, again, &context).await? {
+            Ended::Complete(result) => ReadResourceResponse::Complete(result),
+            Ended::InputRequired(result) => ReadResourceResponse::InputRequired(result),
+        })
     }
 
     async fn subscribe(
@@ -433,7 +223,7 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
             );
             return Err(ErrorData::invalid_params(text, None));
         }
-        let (info, _) = self.call_info(&context);
+        let (info, _) = self.client.call_info(&context);
         let call = async {
             self.backend.ready().await;
             self.backend.subscribe(&request.uri, info).await
@@ -485,7 +275,7 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
             value: request.argument.value,
             settled,
         };
-        let (info, events) = self.call_info(&context);
+        let (info, events) = self.client.call_info(&context);
         let call = async {
             self.backend.ready().await;
             self.backend.complete(call, info).await

@@ -1,13 +1,20 @@
 //! The MCP server: the protocol's types to and from the catalog's, for both eras of the protocol. Knows
 //! the catalog; never wasmtime, and never how bytes travel.
 
+mod askable;
+mod calls;
+mod carried;
 mod changes;
+mod client;
 mod convert;
 mod error;
 mod events;
 mod handler;
+mod lists;
+mod questions;
 pub mod told;
 
 pub use crate::catalog::api::Backend;
 pub use crate::catalog::json;
-pub use handler::{KennelHandler, RawArguments};
+pub use carried::{Caller, Detached, RawArguments};
+pub use handler::KennelHandler;

@@ -40,7 +40,9 @@ pub struct Record<U> {
     pub caller: String,
     /// Bytes of arguments.
     pub arguments: usize,
-    /// `ok`, or how it failed.
+    /// How often the plugin had asked before; 0 is its first entry.
+    pub round: u32,
+    /// `ok`, what it asks, or how it failed.
     pub outcome: String,
     /// What was denied.
     pub denials: Vec<String>,

@@ -18,6 +18,7 @@ use super::definitions::{Definitions, DefinitionsError};
 use super::file::{FileError, PluginFile};
 use super::section::{describe_component, manifest};
 use super::supply::{Stored, Supply, SupplyError};
+use super::verdict::Certainty;
 
 /// The contract's package and the version this host speaks.
 const CONTRACT: &str = "kennel:plugin";
@@ -72,7 +73,7 @@ pub enum LoadError {
     },
     /// It offers nothing of the contract.
     #[error(
-        "it is a component but no plugin: it exports {found} and nothing of {CONTRACT}@{CONTRACT_VERSION}"
+        "it is a component but no plugin: it exports {found}; a plugin exports an interface of {CONTRACT}@{CONTRACT_VERSION}"
     )]
     NoPlugin {
         /// What it exports.
@@ -108,18 +109,23 @@ impl Loader {
     /// With the process's sandbox, the user's cache, and the home that holds approved bytes and plugins' state.
     #[must_use]
     pub fn new(sandbox: Arc<Sandbox>, cache: Cache, compiler: Compiler, home: &Home) -> Self {
-        let supply = Arc::new(Supply::new(sandbox.clone(), cache, compiler, home.approved()));
+        let bounds = format!("{:?}", listing_limits());
+        let supply = Arc::new(Supply::new(sandbox.clone(), cache, compiler, home.approved(), bounds));
         Self { sandbox, supply, state_dir: home.state() }
     }
 
     /// Reads a component. One that was never seen here is compiled, and says what it offers with nothing granted;
-    /// of one that was, nothing more than its bytes is looked at.
+    /// of one that was, nothing more than its bytes is looked at. One that failed before in a way that comes again is
+    /// neither compiled nor run.
     ///
     /// # Errors
-    /// When it is no plugin for this host, or fails while listing.
+    /// When it is no plugin for this host, or fails while listing, now or before.
     pub async fn read(&self, file: &PluginFile) -> Result<Component, LoadError> {
         check_kind(&file.bytes)?;
         let asked = manifest(&file.bytes)?;
+        if let Some(found) = self.supply.verdict(&file.digest) {
+            return Err(SupplyError::Remembered(found.why).into());
+        }
         let code = self.supply.of(file);
         if let Some(definitions) = self.known_definitions(&file.digest) {
             // It was compiled, linked and listed before by a Kennel with the same engine.
@@ -131,6 +137,15 @@ impl Loader {
         check_contract(&interface)?;
         let definitions = self.definitions(file, &code, &interface).await?;
         Ok(Component { code, interface, asked, definitions: Arc::new(definitions) })
+    }
+
+    /// As [`Loader::read`], without regard to what was found before.
+    ///
+    /// # Errors
+    /// When it is no plugin for this host, or fails while listing.
+    pub async fn read_anew(&self, file: &PluginFile) -> Result<Component, LoadError> {
+        self.supply.cache.forget_verdict(&file.digest).map_err(SupplyError::Store)?;
+        self.read(file).await
     }
 
     /// Makes a plugin of a component: with what was granted if `approval` and the configuration allow,
@@ -178,10 +193,10 @@ impl Loader {
         }))
     }
 
-    /// Whether a component can be loaded without compiling or running it.
+    /// Whether a component can be loaded, or refused, without compiling or running it.
     #[must_use]
     pub fn knows(&self, digest: &Digest) -> bool {
-        self.supply.uses(digest) || self.supply.cache.holds(digest)
+        self.supply.uses(digest) || self.supply.cache.holds(digest) || self.supply.verdict(digest).is_some()
     }
 
     /// What a component said of itself when it was loaded before.
@@ -203,13 +218,21 @@ impl Loader {
             Setup {
                 host: Host::default(),
                 grants: &Grants::default(),
-                limits: Limits { deadline: LISTING, ..default_limits() },
+                limits: listing_limits(),
                 surroundings: Surroundings::Fixed,
                 state_dir: &self.state_dir,
             },
         )?;
         program.link().await?;
-        let found = Definitions::list(&program).await?;
+        let found = match Definitions::list(&program).await {
+            Ok(found) => found,
+            Err(error) => {
+                let certainty = Certainty::of_definitions(&error);
+                let error: LoadError = error.into();
+                self.supply.remember(&file.digest, &error, certainty);
+                return Err(error);
+            }
+        };
         if let Ok(text) = serde_json::to_vec(&found)
             && let Err(error) = self.supply.cache.store_definitions(&file.digest, &text)
         {
@@ -217,6 +240,11 @@ impl Loader {
         }
         Ok(found)
     }
+}
+
+/// What listing may use; the same for all, so that what was listed does not depend on who asked.
+fn listing_limits() -> Limits {
+    Limits { deadline: LISTING, ..default_limits() }
 }
 
 fn settings(config: &PluginConfig) -> BTreeMap<String, String> {

@@ -9,6 +9,7 @@ mod library;
 mod load;
 mod section;
 mod supply;
+mod verdict;
 mod watch;
 
 pub use cache::{Cache, CacheError};

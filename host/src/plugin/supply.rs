@@ -16,6 +16,7 @@ use crate::sandbox::{Code, CodeError, CodeSource, Sandbox};
 use super::cache::Cache;
 use super::compile::{CompileError, Compiler};
 use super::file::PluginFile;
+use super::verdict::{Certainty, Verdict};
 
 /// Why there is no machine code.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,9 @@ pub enum SupplyError {
     /// The cache cannot be written.
     #[error("its compiled code cannot be stored: {0}")]
     Store(std::io::Error),
+    /// It was found before that it cannot be used.
+    #[error("{0} (known from before; `kennel inspect --list FILE` tries again)")]
+    Remembered(String),
     /// Nothing is left to compile.
     #[error(
         "its compiled code is no longer in the cache, and no file holds the bytes with the hash {} any more; put that file back, or call again once the new one serves",
@@ -44,13 +48,38 @@ pub(super) struct Supply {
     compiler: Compiler,
     /// Where approved bytes are kept by hash.
     approved: PathBuf,
+    /// The bounds under which components are listed, in words.
+    listing: String,
     /// One component under several names is loaded once.
     known: Mutex<HashMap<Digest, Weak<Stored>>>,
 }
 
 impl Supply {
-    pub(super) fn new(sandbox: Arc<Sandbox>, cache: Cache, compiler: Compiler, approved: PathBuf) -> Self {
-        Self { sandbox, cache, compiler, approved, known: Mutex::default() }
+    pub(super) fn new(
+        sandbox: Arc<Sandbox>,
+        cache: Cache,
+        compiler: Compiler,
+        approved: PathBuf,
+        listing: String,
+    ) -> Self {
+        Self { sandbox, cache, compiler, approved, listing, known: Mutex::default() }
+    }
+
+    /// What was found of a component that cannot be used, under the bounds of now.
+    pub(super) fn verdict(&self, digest: &Digest) -> Option<Verdict> {
+        // Without one the bounds are not asked for, which only a running sandbox knows.
+        self.cache.verdict(digest)?;
+        Verdict::recall(&self.cache, digest, &self.basis())
+    }
+
+    /// Remembers that a component cannot be used, if it would come again.
+    pub(super) fn remember(&self, digest: &Digest, error: &dyn std::fmt::Display, certainty: Certainty) {
+        Verdict::remember(&self.cache, digest, &self.basis(), &error.to_string(), certainty);
+    }
+
+    /// The bounds under which components are compiled, fitted and listed; the engine's settings are the cache's.
+    fn basis(&self) -> String {
+        format!("{}; {}; {}", Compiler::bounds(), self.sandbox.bounds(), self.listing)
     }
 
     /// The code of a component, which nothing is done for yet.
@@ -94,14 +123,26 @@ impl Supply {
 
     async fn compile(self: &Arc<Self>, digest: Digest, bytes: &[u8]) -> Result<Code, SupplyError> {
         let _turn = self.cache.compile_turn().await.map_err(SupplyError::Store)?;
-        // Another process may have compiled it while this one waited for its turn.
+        // Another process may have compiled it, or given up, while this one waited for its turn.
+        if let Some(found) = self.verdict(&digest) {
+            return Err(SupplyError::Remembered(found.why));
+        }
         if let Some(code) = self.cached(digest).await {
             return Ok(code);
         }
-        let made = self.compiler.compile(bytes).await?;
+        let compiled = self.compiler.compile(bytes).await;
+        let made = compiled.inspect_err(|error| {
+            self.remember(&digest, error, Certainty::of_compile(error));
+        })?;
         let stored = self.cache.store_code(&digest, &made).map_err(SupplyError::Store)?;
         let stored = stored.ok_or_else(|| SupplyError::Store(std::io::ErrorKind::InvalidData.into()))?;
-        Ok(self.sandbox.load(&stored)?)
+        let loaded = self.sandbox.load(&stored).inspect_err(|error| {
+            if matches!(error, CodeError::Stored(_)) {
+                // Made just now by this very engine: it needs more than an instance can have, and always will.
+                self.remember(&digest, error, Certainty::Certain);
+            }
+        });
+        Ok(loaded?)
     }
 }
 

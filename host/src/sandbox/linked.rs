@@ -51,7 +51,8 @@ impl Linked {
             spawn_blocking(move || sandbox.running().cloned()).await.map_err(failed)??
         };
         let code = running.io.spawn(source.clone().code()).await.map_err(failed)?;
-        Self::new(running, &code.map_err(PrepareError::Code)?)
+        let code = code.map_err(PrepareError::Code)?;
+        Self::new(running, &code)
     }
 
     fn new(running: Arc<Running>, code: &Code) -> Result<Self, PrepareError> {

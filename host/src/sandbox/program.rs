@@ -15,7 +15,7 @@ use super::border::Border;
 use super::capability::stdio::{Capture, Captured};
 use super::capability::{Configure, files, host, http, state, wasi};
 use super::code::{CodeSource, Interface};
-use super::engine::SLICE_FUEL;
+use super::engine::{self, SLICE_FUEL};
 use super::error::{Budget, CallError, LimitHit, hides_fuel, seconds};
 use super::executor::TaskOwner;
 use super::limiter::{Limiter, Refused};
@@ -278,7 +278,7 @@ impl Program {
         }
         if let Some(trap) = trap {
             return match trap {
-                Trap::StackOverflow => limit(Budget::Stack, "512 KiB".into()),
+                Trap::StackOverflow => limit(Budget::Stack, format!("{} KiB", engine::MAX_STACK >> 10)),
                 trap => CallError::Trapped(trap.to_string()),
             };
         }

@@ -25,6 +25,8 @@ pub struct Sandbox {
 /// What it takes to run a call.
 pub(super) struct Running {
     pub(super) engine: Engine,
+    /// Whether instances come out of a pool, and so fit its slots or do not.
+    pooled: bool,
     pub(super) linker: Linker<CallState>,
     pub(super) executor: Executor,
     /// Drives timers and sockets, and runs blocking file work; kept for as long as calls run.
@@ -65,6 +67,15 @@ impl Sandbox {
         &self.code_key
     }
 
+    /// What an instance must fit, in words: what did not fit other bounds may fit these.
+    #[must_use]
+    pub fn bounds(&self) -> String {
+        match self.running() {
+            Ok(running) if running.pooled => engine::bounds(),
+            _ => "no pool".into(),
+        }
+    }
+
     /// Places of the pool.
     pub(super) fn slots(&self) -> Arc<Semaphore> {
         self.slots.clone()
@@ -90,12 +101,13 @@ impl Sandbox {
 
 impl Running {
     fn start() -> std::result::Result<Self, StartError> {
-        let engine = engine::pooled()
-            .or_else(|error| {
+        let (engine, pooled) = match engine::pooled() {
+            Ok(engine) => (engine, true),
+            Err(error) => {
                 tracing::warn!("no pool of instances, calls will be slower: {error:#}");
-                engine::on_demand()
-            })
-            .map_err(StartError::Engine)?;
+                (engine::on_demand().map_err(StartError::Engine)?, false)
+            }
+        };
         let linker = link(&engine).map_err(StartError::Engine)?;
         let io = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -105,7 +117,7 @@ impl Running {
             .build()
             .map_err(StartError::Threads)?;
         let executor = Executor::start(io.handle()).map_err(StartError::Threads)?;
-        Ok(Self { engine, linker, executor, io })
+        Ok(Self { engine, pooled, linker, executor, io })
     }
 }
 
