@@ -354,7 +354,9 @@ fn outcome<T>(plugin: &Plugin, finished: Finished<T>) -> Result<(T, Usage, Vec<S
         CallError::Panicked { .. } | CallError::Trapped(_) | CallError::Exited(_) => CallFailure::Trap(text),
         CallError::Cancelled => CallFailure::Cancelled,
         CallError::Busy(_) => CallFailure::Busy(text),
-        CallError::Unsupported(_) | CallError::Internal(_) => CallFailure::Internal(text),
+        CallError::Unsupported(_) | CallError::NoCode(_) | CallError::Internal(_) => {
+            CallFailure::Internal(text)
+        }
         CallError::Plugin(error) => match error {
             contract::Error::Unknown(what) => CallFailure::NotFound(what),
             contract::Error::Invalid(why) => CallFailure::InvalidArguments(why),

@@ -69,6 +69,15 @@ enum Place {
     Stream,
 }
 
+/// Whether an answer is likely to be followed by another at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// No request is being worked on.
+    Nothing,
+    /// Others are, or wait for it.
+    More,
+}
+
 impl Inbox {
     pub(super) fn new(
         in_flight: usize,
@@ -192,17 +201,18 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    /// A request is being answered. False when nobody waits for that any longer.
-    pub(super) fn answered(&self, id: &RequestId) -> bool {
+    /// A request is being answered. None when nobody waits for that any longer; else what comes after it.
+    pub(super) fn answered(&self, id: &RequestId) -> Option<Then> {
         let mut state = self.lock();
-        let Some(place) = state.live.remove(id) else { return false };
+        let place = state.live.remove(id)?;
         state.leave(place);
         let wake = !state.queue.is_empty() || state.ended.is_some();
+        let then = if state.running == 0 && state.queue.is_empty() { Then::Nothing } else { Then::More };
         drop(state);
         if wake {
             self.arrived.notify_one();
         }
-        true
+        Some(then)
     }
 
     /// Nothing more will come in: what is here is worked on for the length of the drain.
