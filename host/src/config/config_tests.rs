@@ -78,6 +78,7 @@ NWS_BASE_URL = "http://127.0.0.1:8080"
 
 [plugins.memory]
 sample = true
+roots = true
 state = {}
 
 [plugins.memory2]
@@ -223,7 +224,18 @@ proptest! {
 }
 
 #[test]
-fn the_protocols_side_is_bounded() {
+fn the_protocols_side_is_read_and_bounded() {
+    let (_folder, _, home, surroundings) = user();
+    let read = Config::parse(FULL, &home, &surroundings).unwrap().protocol;
+    let written = ProtocolConfig {
+        page_size: 40,
+        task_ttl: std::time::Duration::from_secs(3600),
+        task_patience: std::time::Duration::from_millis(500),
+        tasks: 7,
+        tasks_per_caller: 3,
+        task_results: 1 << 20,
+    };
+    assert_eq!(read, written);
     insta::assert_snapshot!(faults(
         "page-size = 0\n[tasks]\nttl = \"0s\"\npatience = \"2h\"\nmost = \"1M\"\nmost-per-caller = -1\nresults = \"1TiB\"\npolls = 1\n"
     ));
