@@ -8,6 +8,7 @@ use rmcp::model::{ClientCapabilities, InitializeRequestParams};
 use rmcp::service::{RequestContext, RoleServer};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::carried::{Caller, Detached, carried};
 use super::{convert, events};
 use crate::catalog::api::{CallInfo, ClientCan, ClientFacts};
 use crate::catalog::types::LogLevel;
@@ -43,7 +44,7 @@ impl Client {
     /// What goes with a call, and the receiving end of its events.
     pub(super) fn call_info(&self, context: &RequestContext<RoleServer>) -> (CallInfo, events::Events) {
         let meta = &context.meta;
-        let (client, level) = if is_modern(context) {
+        let (mut client, level) = if is_modern(context) {
             let info = meta.client_info();
             let can = meta.client_capabilities().unwrap_or_default();
             (
@@ -54,9 +55,13 @@ impl Client {
             let facts = self.facts.read().unwrap_or_else(PoisonError::into_inner).clone();
             (facts, *self.level.lock().unwrap_or_else(PoisonError::into_inner))
         };
+        if let Some(Caller(caller)) = carried(context) {
+            client.caller = caller.clone();
+        }
         let token = meta.get_progress_token();
         let progress = token.is_some();
-        let (sink, events) = events::channel(token, level);
+        let detached = carried::<Detached>(context).cloned();
+        let (sink, events) = events::channel(context.id.clone(), token, level, detached);
         let info = CallInfo {
             cancel: context.ct.clone(),
             client,
@@ -74,7 +79,9 @@ impl Client {
 impl Client {
     /// Whose a request is.
     pub(super) fn caller(&self, context: &RequestContext<RoleServer>) -> Arc<str> {
-        if is_modern(context) {
+        if let Some(Caller(caller)) = carried(context) {
+            caller.clone()
+        } else if is_modern(context) {
             let info = context.meta.client_info();
             facts(info.as_ref().map(|info| info.name.as_str()), &ClientCapabilities::default()).caller
         } else {

@@ -213,6 +213,15 @@ fn read_id(raw: &str) -> Option<RequestId> {
     }
 }
 
+/// Whether only the older era has this method, which a request of the stateless era may not use.
+#[must_use]
+pub fn is_older_method(method: &str) -> bool {
+    matches!(
+        method,
+        "ping" | "initialize" | "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe"
+    )
+}
+
 /// Gives the typed request and whether it declares its protocol version; or what is wrong with the
 /// parameters.
 fn request(method: &str, params: Option<&str>) -> Result<(ClientRequest, bool), String> {
@@ -227,11 +236,7 @@ fn request(method: &str, params: Option<&str>) -> Result<(ClientRequest, bool), 
     let stateless = stateless.is_some_and(|version| !version.has_initialize());
     let mut request = match method {
         // Gone from the stateless era, whatever the parameters ("Removed methods" of 2026-07-28).
-        "ping" | "initialize" | "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe"
-            if stateless =>
-        {
-            R::CustomRequest(CustomRequest::new(method, None))
-        }
+        older if stateless && is_older_method(older) => R::CustomRequest(CustomRequest::new(older, None)),
         "ping" => R::PingRequest(RequestNoParam::default()),
         "initialize" => R::InitializeRequest(params.required()?),
         "server/discover" => R::DiscoverRequest(params.required()?),
@@ -471,6 +476,8 @@ mod tests {
             br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","_meta":5}}"#,
             br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"n":1e400}}}"#,
             br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}"#,
+            br#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":5}}"#,
+            br#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/logLevel":"loud"}}}"#,
             br#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{}}"#,
             br#"{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"loud"}}"#,
             br#"{"jsonrpc":"2.0","id":1,"method":"no/such"}"#,
@@ -524,6 +531,22 @@ mod tests {
         let ClientRequest::CallToolRequest(call) = *request else { panic!() };
         assert_eq!(&*call.extensions.get::<RawArguments>().unwrap().0, text);
         assert_eq!(call.params.name, "t");
+    }
+
+    #[test]
+    fn a_long_id_is_neither_worked_with_nor_echoed() {
+        let message = |length: usize, version: &str| {
+            format!(r#"{{"jsonrpc":"{version}","id":"{}","method":"ping"}}"#, "x".repeat(length))
+        };
+        for version in ["2.0", "1.0"] {
+            let Admitted::Refused(refusal) = admit(message(2_000, version).as_bytes()) else {
+                panic!("{version}")
+            };
+            assert_eq!((refusal.id, refusal.code), (None, -32600), "{version}");
+        }
+        assert!(matches!(admit(message(1_000, "2.0").as_bytes()), Admitted::Ping(_)));
+        let Admitted::Refused(refusal) = admit(message(1_000, "1.0").as_bytes()) else { panic!() };
+        assert_eq!(refusal.id.map(|id| id.len()), Some(1_002));
     }
 
     #[test]

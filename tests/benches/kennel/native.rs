@@ -16,6 +16,7 @@ use rmcp::{ServerHandler, ServiceExt as _};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::net::unix::pipe;
+use tokio_util::sync::CancellationToken;
 
 use crate::world;
 
