@@ -100,7 +100,7 @@ fn a_task_goes_from_working_to_its_result() {
     assert_eq!(discovered["capabilities"]["extensions"], json!({ "io.modelcontextprotocol/tasks": {} }));
     assert!(discovered["capabilities"].get("tasks").is_none());
 
-    let task = begin(&client, "chores__chore", &json!({ "ms": 600, "say": "dishes" }));
+    let task = begin(&client, "chores__chore", &json!({ "ms": 2000, "say": "dishes" }));
     assert_eq!((&task["status"], &task["ttlMs"]), (&json!("working"), &json!(900_000)));
     assert!(task["taskId"].as_str().unwrap().len() == 32 && task["pollIntervalMs"].is_u64(), "{task}");
     for time in ["createdAt", "lastUpdatedAt"] {
@@ -109,6 +109,14 @@ fn a_task_goes_from_working_to_its_result() {
     let now = get(&client, &task);
     assert_eq!(now["taskId"], task["taskId"]);
     assert!(now.get("result").is_none() || now["status"] == "completed", "{now}");
+    // What it says of its progress is its status.
+    loop {
+        let now = get(&client, &task);
+        assert_eq!(now["status"], "working", "it said nothing: {now}");
+        if now["statusMessage"] == "half done" {
+            break;
+        }
+    }
     let done = until(&client, &task, "completed");
     assert_eq!(done["result"]["content"][0]["text"], "done: dishes", "{done}");
     assert!(done.get("error").is_none() && done["createdAt"] == task["createdAt"], "{done}");

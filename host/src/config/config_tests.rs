@@ -78,6 +78,7 @@ NWS_BASE_URL = "http://127.0.0.1:8080"
 
 [plugins.memory]
 sample = true
+roots = true
 state = {}
 
 [plugins.memory2]
@@ -135,11 +136,12 @@ fn limits_are_documented_once() {
 fn every_limit_has_its_bound() {
     for key in limit_keys() {
         let (least, most) = key.bounds();
-        let over = if key.name == "deadline" { "25h".to_owned() } else { u64::MAX.to_string() };
+        let time = matches!(key.name, "deadline" | "answer-within");
+        let over = if time { "25h".to_owned() } else { u64::MAX.to_string() };
         let said = faults(&format!("[limits]\n{} = {over:?}", key.name));
         assert!(said.contains(&format!("the most is {most}")), "{said}");
         if !least.starts_with('0') {
-            let under = if key.name == "deadline" { "0s" } else { "0" };
+            let under = if time { "0s" } else { "0" };
             let said = faults(&format!("[plugins.a.limits]\n{} = {under:?}", key.name));
             assert!(
                 said.contains(&format!("plugins.a.limits.{}", key.name)) && said.contains(&least),
@@ -223,7 +225,18 @@ proptest! {
 }
 
 #[test]
-fn the_protocols_side_is_bounded() {
+fn the_protocols_side_is_read_and_bounded() {
+    let (_folder, _, home, surroundings) = user();
+    let read = Config::parse(FULL, &home, &surroundings).unwrap().protocol;
+    let written = ProtocolConfig {
+        page_size: 40,
+        task_ttl: std::time::Duration::from_secs(3600),
+        task_patience: std::time::Duration::from_millis(500),
+        tasks: 7,
+        tasks_per_caller: 3,
+        task_results: 1 << 20,
+    };
+    assert_eq!(read, written);
     insta::assert_snapshot!(faults(
         "page-size = 0\n[tasks]\nttl = \"0s\"\npatience = \"2h\"\nmost = \"1M\"\nmost-per-caller = -1\nresults = \"1TiB\"\npolls = 1\n"
     ));

@@ -1,7 +1,7 @@
 //! A call that may become a task: it begins as any other, and becomes one when the plugin says that it takes long, or
 //! when it does. From then on it runs to its end, or its time's, whatever becomes of the request.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rmcp::model::{ErrorData, InputResponses, JsonObject, Task, TaskPayload};
 use rmcp::service::{RequestContext, RoleServer};
@@ -63,8 +63,7 @@ impl AsTask {
         A: Askable + Clone + 'static,
         A::Answer: Serialize + Send + 'static,
     {
-        let says =
-            Arc::new(Says { client: info.sink.clone(), detached: Notify::new(), task: OnceLock::new() });
+        let says = Arc::new(Says::new(info.sink.clone()));
         info.sink = says.clone();
         // The request's own token ends with the request.
         info.cancel = CancellationToken::new();
@@ -74,41 +73,49 @@ impl AsTask {
             Box::pin(async move { step(&backend, &call, info, true, usage).await })
         };
         let cancelled = || ErrorData::internal_error("the call was cancelled", None);
-        tokio::select! {
+        let ended = tokio::select! {
             biased;
             () = context.ct.cancelled() => return Err(cancelled()),
             ended = &mut first => {
-                return Ok(match ended? {
-                    Step::Over(answer) => match self.room.take() {
-                        Some(room) => Entered::Task(over_at_once(room, &answer)),
-                        None => Entered::Step(Step::Over(answer)),
-                    },
-                    asks @ Step::Asks(_) => Entered::Step(asks),
-                });
+                // A tool that never answers but with a task may be done before anybody could wait for it.
+                let task = says.detached() || self.room.is_some() && matches!(ended, Ok(Step::Over(_)));
+                if !task {
+                    return ended.map(Entered::Step);
+                }
+                Some(ended)
             }
-            () = says.detached.notified() => {}
-            () = tokio::time::sleep(self.table.bounds().patience) => {}
-        }
+            () = says.detach.notified() => None,
+            () = tokio::time::sleep(self.table.bounds().patience) => None,
+        };
         let running = match self.room.take().map_or_else(|| self.table.reserve(&self.owner), Ok) {
             Ok(running) => Arc::new(running),
             Err(full) => {
                 // It can be waited for as well.
                 tracing::debug!("a call did not become a task: {full}");
+                let ended = async {
+                    match ended {
+                        Some(ended) => ended,
+                        None => first.await,
+                    }
+                };
                 return tokio::select! {
                     biased;
                     () = context.ct.cancelled() => Err(cancelled()),
-                    ended = first => ended.map(Entered::Step),
+                    ended = ended => ended.map(Entered::Step),
                 };
             }
         };
         let task = running.begin();
-        let _ = says.task.set(Arc::downgrade(&running));
+        says.belong_to(&running);
         let (backend, call) = (backend.clone(), call.clone());
         let work = {
             let running = running.clone();
             async move {
                 let _guard = guard;
-                let mut ended = first.await;
+                let mut ended = match ended {
+                    Some(ended) => ended,
+                    None => first.await,
+                };
                 loop {
                     let failure = match ended {
                         Ok(Step::Over(answer)) => return finish(&running, &answer),
@@ -177,14 +184,6 @@ async fn park(pending: Pending, can: ClientCan, running: &Running) -> Result<Res
     }
 }
 
-/// A tool that never answers but with a task was done before anybody could wait for it.
-fn over_at_once(room: Running, answer: &impl Serialize) -> Task {
-    let task = room.begin();
-    finish(&room, answer);
-    tokio::spawn(see_through(Arc::new(room), std::future::ready(())));
-    task
-}
-
 fn finish(running: &Running, answer: &impl Serialize) {
     match serde_json::to_value(answer) {
         Ok(Value::Object(result)) => running.finish(TaskPayload::Completed { result }, None),
@@ -208,29 +207,75 @@ fn failed(running: &Running, error: JsonObject, message: &str) {
 /// Notifications": progress and log notes are not for tasks).
 struct Says {
     client: Arc<dyn CallEvents>,
-    detached: Notify,
+    detach: Notify,
+    state: Mutex<Saying>,
+}
+
+#[derive(Default)]
+struct Saying {
+    detached: bool,
+    /// What was said between `detach` and the task's beginning.
+    last: Option<String>,
     /// Not kept alive by its own guest.
-    task: OnceLock<Weak<Running>>,
+    task: Option<Weak<Running>>,
+}
+
+impl Says {
+    fn new(client: Arc<dyn CallEvents>) -> Self {
+        Self { client, detach: Notify::new(), state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, Saying> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn detached(&self) -> bool {
+        self.state().detached
+    }
+
+    fn belong_to(&self, running: &Arc<Running>) {
+        let mut state = self.state();
+        state.task = Some(Arc::downgrade(running));
+        if let Some(last) = state.last.take() {
+            running.say(&last);
+        }
+    }
 }
 
 impl CallEvents for Says {
     fn log(&self, level: LogLevel, logger: Option<&str>, data: Value) {
-        if self.task.get().is_none() {
+        if self.state().task.is_none() {
             self.client.log(level, logger, data);
         }
     }
 
     fn progress(&self, done: f64, total: Option<f64>, message: Option<&str>) {
-        let Some(task) = self.task.get() else { return self.client.progress(done, total, message) };
-        let Some(task) = task.upgrade() else { return };
-        match (message, total) {
-            (Some(message), _) => task.say(message),
-            (None, Some(total)) => task.say(&format!("{done} of {total}")),
-            (None, None) => task.say(&done.to_string()),
+        let text = match (message, total) {
+            (Some(message), _) => message.to_owned(),
+            (None, Some(total)) => format!("{done} of {total}"),
+            (None, None) => done.to_string(),
+        };
+        let mut state = self.state();
+        match state.task.clone() {
+            Some(task) => {
+                drop(state);
+                if let Some(task) = task.upgrade() {
+                    task.say(&text);
+                }
+            }
+            None => {
+                if state.detached {
+                    state.last = Some(text);
+                }
+                drop(state);
+                self.client.progress(done, total, message);
+            }
         }
     }
 
     fn detach(&self) {
-        self.detached.notify_one();
+        // Not to the client: its request is answered with the task.
+        self.state().detached = true;
+        self.detach.notify_one();
     }
 }
