@@ -400,9 +400,12 @@ fn everything_works(talker: Talker, mode: &str, version: &str) {
     let mut script = Script::default();
     lists(&mut script);
     contents(&mut script);
-    readings(&mut script, if modern { -32602 } else { -32002 });
+    // The older revisions have a code of their own for it, which one client makes into the newer one.
+    readings(&mut script, if modern || talker.client == CLIENT.client { -32602 } else { -32002 });
     let report = talker.drive(&home, mode, "accept", &script.steps);
-    assert_eq!(report["negotiated"], version, "in mode {mode}");
+    // The first npm SDK does not tell, and knows no other version.
+    let told = report["negotiated"].as_str().unwrap_or(if talker.client == SDK.client { LEGACY } else { "" });
+    assert_eq!(told, version, "in mode {mode}");
     script.check(&report["answers"]);
     assert_eq!(methods(&report["asked"]), [""; 0], "nothing of this asks: {}", report["asked"]);
     let heard = methods(&report["heard"]);

@@ -11,11 +11,10 @@ const STEP: Duration = Duration::from_millis(50);
 /// Takes three steps and reports each.
 #[tool(read_only, open_world = false)]
 pub(crate) fn test_tool_with_progress() -> &'static str {
-    for step in [0.0, 50.0] {
-        progress(step, 100.0, "working");
+    for (step, doing) in [(0.0, "begun"), (50.0, "half of it"), (100.0, "done")] {
+        progress(step, 100.0, doing);
         std::thread::sleep(STEP);
     }
-    progress(100.0, 100.0, "done");
     "Took three steps."
 }
 
