@@ -369,6 +369,11 @@ impl Wire {
         self.answer().unwrap_or_else(|error| panic!("{} {}: {error}", request.method, request.path))
     }
 
+    /// Reads up to so many bytes and forgets them; gives how many, 0 at the end.
+    pub fn skip(&mut self, max: usize) -> std::io::Result<usize> {
+        self.stream.read(&mut vec![0; max])
+    }
+
     /// The socket, to change what it waits for.
     pub fn socket(&self) -> &TcpStream {
         self.stream.get_ref()

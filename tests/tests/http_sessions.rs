@@ -5,7 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use kennel_tests::{Home, HttpRequest, HttpResponse, HttpServer, Wire, cpu_time, initialize_message, modern_request};
+use kennel_tests::{
+    Home, HttpRequest, HttpResponse, HttpServer, Wire, cpu_time, initialize_message, modern_request,
+};
 use serde_json::{Value, json};
 
 /// A test waits so long for what comes at once.
@@ -17,6 +19,8 @@ fn home(name: &str) -> Home {
         "[plugins.trial]\ntrust = \"dev\"\nstate = { quota = \"1MiB\", scope = \"plugin\" }\n\
          [plugins.trial.limits]\nfuel = \"1000G\"\ndeadline = \"1h\"\n",
     );
+    // Compiled before, so that no answer waits for it.
+    home.kennel(["list"]).success();
     home
 }
 
@@ -93,7 +97,8 @@ fn a_stream_only_where_one_is_needed() {
         assert_eq!(response.header("x-accel-buffering"), Some("no"));
         assert_eq!(response.header("cache-control"), Some("no-cache"));
         let messages = response.messages();
-        let progress: Vec<_> = messages.iter().filter_map(|message| message["params"]["progress"].as_f64()).collect();
+        let progress: Vec<_> =
+            messages.iter().filter_map(|message| message["params"]["progress"].as_f64()).collect();
         assert_eq!(progress, [1.0, 2.0, 3.0], "{messages:?}");
         assert_eq!(text(messages.last().unwrap()), "3 steps");
     }
@@ -178,7 +183,8 @@ fn whoever_goes_away() {
     becomes_busy(&server);
     drop(wire);
     becomes_busy(&server);
-    let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": "spin" } });
+    let cancel =
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": "spin" } });
     assert_eq!(session.post(&cancel).status, 202);
     becomes_idle(&server);
 
@@ -210,7 +216,8 @@ fn the_life_of_a_session() {
     let strange = session.message(&json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }));
     let strange = strange.without("Mcp-Session-Id").header("Mcp-Session-Id", "0123");
     assert_eq!(server.send(&strange).status, 404);
-    let odd = session.request("GET").without("MCP-Protocol-Version").header("MCP-Protocol-Version", "1999-01-01");
+    let odd =
+        session.request("GET").without("MCP-Protocol-Version").header("MCP-Protocol-Version", "1999-01-01");
     assert_eq!(server.send(&odd).status, 400);
 
     assert_eq!(server.send(&session.request("DELETE")).status, 202);
@@ -295,8 +302,11 @@ fn it_stops_gracefully() {
     let session = server.session();
     let mut idle = session.stream();
     assert!(idle.is_stream());
-    let mut listening =
-        server.modern(&json!(1), "subscriptions/listen", json!({ "notifications": { "toolsListChanged": true } }));
+    let mut listening = server.modern(
+        &json!(1),
+        "subscriptions/listen",
+        json!({ "notifications": { "toolsListChanged": true } }),
+    );
     assert!(listening.is_stream());
     let sleep = || call("trial__sleep", json!({ "ms": 3000 }));
     let mut modern = server.connect();
