@@ -242,6 +242,7 @@ impl HttpSession<'_> {
     }
 
     /// Sends a request of JSON-RPC.
+    #[allow(clippy::needless_pass_by_value, reason = "so that a test can write the params in the call")]
     #[track_caller]
     pub fn ask(&self, id: &Value, method: &str, params: Value) -> HttpResponse {
         self.post(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))
