@@ -2,6 +2,7 @@
 //! messages that the protocol library alone would answer wrongly or not at all. Hostile rows 8, 32 and 33.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::needless_pass_by_value, reason = "so that params can be written in the call")]
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;

@@ -2,6 +2,7 @@
 //! reads. Each answer is held against what its caller asked, and what the server holds is measured. Hostile row 33.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::needless_pass_by_value, reason = "so that params can be written in the call")]
 
 use std::time::{Duration, Instant};
 

@@ -2,6 +2,7 @@
 //! away in both eras, the end of sessions, the older transport, and the end of the server.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::needless_pass_by_value, reason = "so that params can be written in the call")]
 
 use std::time::{Duration, Instant};
 

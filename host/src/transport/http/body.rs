@@ -104,7 +104,7 @@ mod tests {
         Body::from_stream(futures::stream::iter(chunks))
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn bounds_of_size_and_time() {
         let bodies = Bodies::new(200_000, Duration::from_secs(1));
         assert_eq!(bodies.read(chunks(200)).await.unwrap().bytes.len(), 200_000);
@@ -116,7 +116,7 @@ mod tests {
         assert!(matches!(bodies.read(Body::from_stream(never)).await, Err(BodyFault::Late)));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn large_bodies_are_bounded_together() {
         let max = LARGE_TOGETHER / 2;
         let bodies = Bodies::new(max, Duration::from_secs(1));
