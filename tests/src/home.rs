@@ -149,7 +149,7 @@ impl Home {
     pub fn serve_with(&self, args: &[&str]) -> Client {
         let mut command = self.command();
         command.arg("serve").args(args);
-        Client::start(command)
+        Client::start_ours(command)
     }
 
     /// Starts `kennel serve --http` on a free port of the loopback address, with more arguments.

@@ -105,8 +105,9 @@ impl HttpServer {
 
     /// A new connection.
     #[track_caller]
-    pub fn connect(&self) -> Wire {
-        Wire::new(self.address).unwrap_or_else(|error| panic!("cannot connect: {error}\n{}", self.stderr()))
+    pub fn connect(&self) -> HttpConnection {
+        HttpConnection::new(self.address)
+            .unwrap_or_else(|error| panic!("cannot connect: {error}\n{}", self.stderr()))
     }
 
     /// Sends one request on a connection of its own.
@@ -336,12 +337,12 @@ impl HttpRequest {
 
 /// A connection.
 #[derive(Debug)]
-pub struct Wire {
+pub struct HttpConnection {
     stream: BufReader<TcpStream>,
     host: String,
 }
 
-impl Wire {
+impl HttpConnection {
     /// Connects.
     pub fn new(address: SocketAddr) -> std::io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
@@ -428,7 +429,7 @@ pub struct HttpResponse {
     pub status: u16,
     /// The header fields, their names in lower case.
     pub headers: Vec<(String, String)>,
-    wire: Wire,
+    wire: HttpConnection,
     left: Left,
     decoded: Vec<u8>,
 }

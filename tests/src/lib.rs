@@ -9,6 +9,7 @@
 mod attacker;
 mod bystander;
 mod client;
+pub mod conformance;
 mod flood;
 mod home;
 mod http;
@@ -16,6 +17,8 @@ pub mod nws;
 mod paths;
 pub mod process;
 mod trial;
+#[cfg(feature = "schemas")]
+mod wire;
 
 #[cfg(feature = "attackers")]
 pub use attacker::Attacker;
@@ -24,8 +27,11 @@ pub use client::{Client, MODERN, Reply, modern_meta, refusal, words};
 pub use flood::{Flood, Flooded};
 pub use home::{Home, Run, run_to_end, wat_bytes};
 pub use http::{
-    HttpRequest, HttpResponse, HttpServer, HttpSession, SseEvent, Wire, initialize_message, modern_request,
+    HttpConnection, HttpRequest, HttpResponse, HttpServer, HttpSession, SseEvent, initialize_message,
+    modern_request,
 };
 pub use paths::{clients_dir, hostile_file, kennel_bin, node, plugin_file, python, source_root, target_dir};
 pub use process::cpu_time;
 pub use trial::Trial;
+#[cfg(feature = "schemas")]
+pub use wire::Wire;

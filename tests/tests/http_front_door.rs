@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use kennel_tests::process::{peak_resident, resident};
 use kennel_tests::{
-    Attacker, Home, HttpRequest, HttpResponse, HttpServer, Wire, modern_meta, modern_request, refusal,
+    Attacker, Home, HttpConnection, HttpRequest, HttpResponse, HttpServer, modern_meta, modern_request,
+    refusal,
 };
 use serde_json::{Value, json};
 
@@ -326,7 +327,7 @@ fn an_open_address_needs_a_token() {
     let everywhere = HttpServer::start(command);
     let port = everywhere.address().port();
     let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
-    let mut wire = Wire::new(address).unwrap();
+    let mut wire = HttpConnection::new(address).unwrap();
     let ask = modern_request(&json!(1), "tools/list", Value::Null).header("Host", "tools.example.com");
     wire.begin(&bearer(ask, TOKEN)).unwrap();
     assert_eq!(wire.answer().unwrap().status, 200);

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use kennel_tests::{
-    Home, HttpRequest, HttpResponse, HttpServer, Wire, cpu_time, initialize_message, modern_request,
+    Home, HttpConnection, HttpRequest, HttpResponse, HttpServer, cpu_time, initialize_message, modern_request,
 };
 use serde_json::{Value, json};
 
@@ -320,7 +320,7 @@ fn it_stops_gracefully() {
     server.terminate();
     assert_eq!(text(&modern.answer().unwrap().answer()), "slept 3000 ms");
     assert_eq!(text(&older.answer().unwrap().answer()), "slept 3000 ms");
-    assert!(Wire::new(server.address()).is_err(), "it still accepts");
+    assert!(HttpConnection::new(server.address()).is_err(), "it still accepts");
     let status = server.exit(SOON).expect("it ends when nothing is left to do");
     assert!(status.success(), "{status}\n{}", server.stderr());
     assert!(start.elapsed() < Duration::from_secs(50), "it waited for streams that last");

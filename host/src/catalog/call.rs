@@ -20,7 +20,7 @@ use super::types::{
     CompletionCall, Completions, Content, Outcome, PromptResult, Reference, ResourceContents, ResourceInfo,
     Resumption, TextContent, ToolResult,
 };
-use super::{Catalog, json};
+use super::{Catalog, asking, json};
 
 impl Backend for Catalog {
     fn snapshot(&self) -> Arc<Snapshot> {
@@ -45,6 +45,7 @@ impl Backend for Catalog {
         let view = self.view();
         let entry = view.tools.get(name).ok_or_else(|| CallFailure::NotFound(name.to_owned()))?;
         let plugin = &entry.plugin;
+        asking::same(plugin, &call)?;
         let value: Value = serde_json::from_str(&arguments).map_err(|error| {
             CallFailure::InvalidArguments(format!("invalid arguments: not JSON: {error}"))
         })?;
@@ -60,10 +61,13 @@ impl Backend for Catalog {
             meta: meta(&call),
         });
         let context = self.context(plugin, &call);
-        let finished = plugin.program.call(operation, context).await;
-        self.record(plugin, "tools/call", name, &call, &finished, &arguments);
+        let mut finished = plugin.program.call(operation, context).await;
+        let spent = asking::admit(plugin, &call, &mut finished);
+        let asks = asking::told(&finished.result);
+        self.record(plugin, "tools/call", name, &call, &finished, &arguments, asks);
         let (outcome, usage, denials) = outcome(plugin, finished)?;
-        let mut outcome = convert::tool_outcome(outcome).map_err(|broken| breach(plugin, &broken))?;
+        let mut outcome = convert::tool_outcome(outcome, (asking::asker(plugin), spent))
+            .map_err(|broken| breach(plugin, &broken))?;
         if let Outcome::Complete(result) = &mut outcome {
             if let Some(schema) = &entry.output
                 && !result.is_error
@@ -103,18 +107,22 @@ impl Backend for Catalog {
         call: CallInfo,
     ) -> Result<Done<Vec<ResourceContents>>, CallFailure> {
         let plugin = self.resource_owner(uri, &call).await?;
+        asking::same(&plugin, &call)?;
         let operation = sandbox::ReadResource(contract::ResourceCall {
             uri: uri.to_owned(),
             resumption: resumption(&call),
             meta: meta(&call),
         });
-        let finished = plugin.program.call(operation, self.context(&plugin, &call)).await;
-        self.record(&plugin, "resources/read", uri, &call, &finished, "");
+        let mut finished = plugin.program.call(operation, self.context(&plugin, &call)).await;
+        let spent = asking::admit(&plugin, &call, &mut finished);
+        let asks = asking::told(&finished.result);
+        self.record(&plugin, "resources/read", uri, &call, &finished, "", asks);
         if let Err(CallError::Plugin(contract::Error::Unknown(_))) = &finished.result {
             return Err(CallFailure::NotFound(uri.to_owned()));
         }
         let (outcome, usage, _) = outcome(&plugin, finished)?;
-        let outcome = convert::read_outcome(outcome).map_err(|broken| breach(&plugin, &broken))?;
+        let outcome = convert::read_outcome(outcome, (asking::asker(&plugin), spent))
+            .map_err(|broken| breach(&plugin, &broken))?;
         Ok(Done { outcome, usage })
     }
 
@@ -125,7 +133,24 @@ impl Backend for Catalog {
         if let Err(CallError::Plugin(contract::Error::Unknown(_))) = &finished.result {
             return Err(CallFailure::NotFound(uri.to_owned()));
         }
-        outcome(&plugin, finished).map(|_| ())
+        outcome(&plugin, finished)?;
+        if self.shared.subscribers.add(uri, &plugin.config.name) {
+            Ok(())
+        } else {
+            Err(CallFailure::Busy("too many resources are subscribed to; try again later".into()))
+        }
+    }
+
+    async fn unsubscribe(&self, uri: &str, call: CallInfo) -> Result<(), CallFailure> {
+        let Some(owner) = self.shared.subscribers.remove(uri) else { return Ok(()) };
+        let view = self.view();
+        // A plugin that is gone need not be told.
+        let Some(plugin) = view.with_resources.iter().find(|plugin| plugin.config.name == owner) else {
+            return Ok(());
+        };
+        let context = self.context(plugin, &call);
+        let finished = plugin.program.call(sandbox::Unsubscribe(uri.to_owned()), context).await;
+        outcome(plugin, finished).map(|_| ())
     }
 
     async fn get_prompt(
@@ -137,6 +162,7 @@ impl Backend for Catalog {
         let view = self.view();
         let entry = view.prompts.get(name).ok_or_else(|| CallFailure::NotFound(name.to_owned()))?;
         let plugin = &entry.plugin;
+        asking::same(plugin, &call)?;
         if let Some(missing) = entry.required.iter().find(|required| !arguments.contains_key(*required)) {
             return Err(CallFailure::InvalidArguments(format!(
                 "the prompt {name:?} needs the argument {missing:?}"
@@ -148,10 +174,13 @@ impl Backend for Catalog {
             resumption: resumption(&call),
             meta: meta(&call),
         });
-        let finished = plugin.program.call(operation, self.context(plugin, &call)).await;
-        self.record(plugin, "prompts/get", name, &call, &finished, "");
+        let mut finished = plugin.program.call(operation, self.context(plugin, &call)).await;
+        let spent = asking::admit(plugin, &call, &mut finished);
+        let asks = asking::told(&finished.result);
+        self.record(plugin, "prompts/get", name, &call, &finished, "", asks);
         let (outcome, usage, _) = outcome(plugin, finished)?;
-        let outcome = convert::prompt_outcome(outcome).map_err(|broken| breach(plugin, &broken))?;
+        let outcome = convert::prompt_outcome(outcome, (asking::asker(plugin), spent))
+            .map_err(|broken| breach(plugin, &broken))?;
         Ok(Done { outcome, usage })
     }
 
@@ -199,7 +228,13 @@ impl Catalog {
                 progress: call.progress,
             },
             cancel: call.cancel.clone(),
-            events: Relay::new(plugin, call, &self.shared.changes, &self.shared.lists),
+            events: Relay::new(
+                plugin,
+                call,
+                &self.shared.changes,
+                &self.shared.lists,
+                &self.shared.subscribers,
+            ),
             traceparent: call.trace.traceparent.clone(),
             tracestate: call.trace.tracestate.clone(),
         }
@@ -249,6 +284,7 @@ impl Catalog {
         call: &CallInfo,
         finished: &Finished<T>,
         arguments: &str,
+        asks: Option<String>,
     ) {
         let plugin_name = plugin.config.name.as_str();
         for (stream, printed) in [("stdout", &finished.stdout), ("stderr", &finished.stderr)] {
@@ -265,10 +301,13 @@ impl Catalog {
                 method,
                 name: name.to_owned(),
                 caller: call.client.caller.to_string(),
+                trace: call.trace.traceparent.clone(),
                 arguments: arguments.len(),
-                outcome: match &finished.result {
-                    Ok(_) => "ok".to_owned(),
-                    Err(error) => error.to_string(),
+                round: call.resumption.as_ref().map_or(0, |resumption| resumption.spent.rounds),
+                outcome: match (&finished.result, asks) {
+                    (Ok(_), Some(asks)) => asks,
+                    (Ok(_), None) => "ok".to_owned(),
+                    (Err(error), _) => error.to_string(),
                 },
                 denials: finished.denials.clone(),
                 usage: finished.usage.clone(),

@@ -2,11 +2,13 @@
 //! and the sandbox; never a transport, nor a type of the protocol.
 
 pub mod api;
+mod asking;
 mod call;
 mod convert;
 mod events;
 mod resources;
-mod schema;
+pub mod schema;
+mod subscribers;
 pub mod types;
 mod view;
 
@@ -21,6 +23,7 @@ pub use crate::sandbox::json;
 
 use api::Change;
 use resources::Lists;
+use subscribers::Subscribers;
 use view::View;
 
 /// Changes kept for a client that is slow to hear of them; after that it hears that it missed some.
@@ -37,6 +40,7 @@ struct Shared {
     changes: broadcast::Sender<Change>,
     ready: watch::Sender<bool>,
     lists: Lists,
+    subscribers: Subscribers,
     audit: Option<Audit<Usage>>,
 }
 
@@ -49,6 +53,7 @@ impl Catalog {
             changes: broadcast::Sender::new(CHANGES),
             ready: watch::Sender::new(false),
             lists: Lists::default(),
+            subscribers: Subscribers::default(),
             audit,
         };
         Self { shared: Arc::new(shared) }

@@ -13,19 +13,40 @@ const SHOWN: usize = 3;
 const MAX_FAULT: usize = 300;
 
 /// A compiled schema.
-pub(super) struct Schema(Validator);
+#[derive(Debug)]
+pub struct Schema(Validator);
 
 impl Schema {
-    pub(super) fn compile(schema: &JsonObject) -> Result<Self, String> {
+    /// Compiles a schema. `format` is a note in it, as in JSON Schema 2020-12.
+    ///
+    /// # Errors
+    /// One line: why it is no schema.
+    pub fn compile(schema: &JsonObject) -> Result<Self, String> {
+        Self::build(schema, false)
+    }
+
+    /// The same, but values have to be of their `format`.
+    ///
+    /// # Errors
+    /// As [`Self::compile`].
+    pub fn compile_with_formats(schema: &JsonObject) -> Result<Self, String> {
+        Self::build(schema, true)
+    }
+
+    fn build(schema: &JsonObject, formats: bool) -> Result<Self, String> {
         jsonschema::options()
             .with_pattern_options(PatternOptions::regex())
+            .should_validate_formats(formats)
             .build(&Value::Object(schema.clone()))
             .map(Self)
             .map_err(|error| cut(&error.to_string()))
     }
 
-    /// Says where a value does not fit and why; one line.
-    pub(super) fn check(&self, value: &Value) -> Result<(), String> {
+    /// Checks a value.
+    ///
+    /// # Errors
+    /// Where it does not fit and why; one line.
+    pub fn check(&self, value: &Value) -> Result<(), String> {
         if self.0.is_valid(value) {
             return Ok(());
         }

@@ -6,9 +6,11 @@
 //! Call arguments alone stay text ([`super::api::Arguments`]), because a plugin wants them as text.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+pub use super::asking::{MAX_ROUNDS, Spent};
 pub use crate::sandbox::LogLevel;
 
 /// A JSON object with its keys in the order they were written.
@@ -193,9 +195,24 @@ pub struct KeyedQuestion {
     pub question: Question,
 }
 
+/// The plugin that asked, so that its answers find it again and no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// Its name in `kennel.toml`.
+    pub plugin: String,
+    /// SHA-256 of its component, as hexadecimal digits.
+    pub digest: String,
+    /// How long its questions wait for their answers.
+    pub answer_within: Duration,
+}
+
 /// A call that goes on once its questions are answered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pending {
+    /// Who asks.
+    pub asker: Asker,
+    /// What the call has asked so far, these questions included.
+    pub spent: Spent,
     /// The questions, asked together.
     pub questions: Vec<KeyedQuestion>,
     /// What the plugin needs to go on.
@@ -214,6 +231,10 @@ pub struct Answer {
 /// What a plugin gets when it is entered again after `input-required`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resumption {
+    /// Who asked. The catalog enters no other plugin.
+    pub asker: Asker,
+    /// What the call has asked so far.
+    pub spent: Spent,
     /// As the plugin left it.
     pub continuation: Vec<u8>,
     /// The answers that came.

@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::catalog::Catalog;
-use crate::config::{Config, Home, Surroundings};
-use crate::mcp::KennelHandler;
+use crate::config::{Config, Home, ProtocolConfig, Surroundings};
+use crate::mcp::{self, KennelHandler, TaskBounds};
 use crate::observe::Audit;
 use crate::plugin::{Compiler, Library, Standing, Status};
 use crate::sandbox::Sandbox;
@@ -81,6 +81,7 @@ pub fn run(args: &Args, home: Home, surroundings: Surroundings) -> Result<ExitCo
     let audit = Audit::begin(&home.audit())?;
     let catalog = Catalog::new(Some(audit.clone()));
     let standing = Arc::new(Plugins::default());
+    let options = options(&config.protocol);
     let (keeper, told) = (catalog.clone(), standing.clone());
     std::thread::Builder::new().name("plugins".into()).spawn(move || {
         if let Err(failure) = keep(home, surroundings, config, &keeper, &told) {
@@ -88,7 +89,7 @@ pub fn run(args: &Args, home: Home, surroundings: Surroundings) -> Result<ExitCo
             std::process::exit(1);
         }
     })?;
-    let handler = KennelHandler::new(catalog);
+    let handler = KennelHandler::with(catalog, options);
     let served: Result<(), Failure> = match (&args.http, access) {
         (Some(address), Some(access)) => serve_http(args, address, &access, handler, standing),
         _ => {
@@ -187,6 +188,20 @@ impl Plugins {
             loaded: statuses.iter().filter(|status| status.plugin.is_some()).count(),
             failed: statuses.iter().filter(|status| matches!(status.standing, Standing::Broken(_))).count(),
         }
+    }
+}
+
+fn options(config: &ProtocolConfig) -> mcp::Options {
+    mcp::Options {
+        page_size: config.page_size,
+        tasks: TaskBounds {
+            ttl: config.task_ttl,
+            patience: config.task_patience,
+            most: config.tasks,
+            most_per_caller: config.tasks_per_caller,
+            kept_bytes: config.task_results,
+            ..TaskBounds::default()
+        },
     }
 }
 

@@ -142,6 +142,25 @@ const KEYS: &[LimitKey] = &[
         16 * GIB,
         "the body of one HTTP response"
     ),
+    limit!("questions", questions, Count, 32, 0, 1000, "questions of a call, in all its rounds together"),
+    limit!(
+        "sample-tokens",
+        sample_tokens,
+        Count,
+        32_000,
+        0,
+        100_000_000,
+        "tokens a call may ask of the client's model, in all its rounds together"
+    ),
+    limit!(
+        "answer-within",
+        answer_within,
+        Duration,
+        600_000,
+        1,
+        24 * HOUR,
+        "how long a question waits for its answer"
+    ),
     limit!("concurrency", concurrency, Count, 16, 1, 1000, "calls of the plugin running at once"),
     limit!("queue", queue, Count, 20_000, 0, 1_000_000, "calls of the plugin waiting for their turn"),
 ];
@@ -216,6 +235,9 @@ pub fn default_limits() -> Limits {
         http_connections: 0,
         http_request_body: 0,
         http_response_body: 0,
+        questions: 0,
+        sample_tokens: 0,
+        answer_within: Duration::ZERO,
         concurrency: 0,
         queue: 0,
     };

@@ -164,6 +164,7 @@ pub(super) fn read(
     }
     plugin.grants.elicit = section.read(faults, "elicit", Item::boolean).unwrap_or(false);
     plugin.grants.sample = section.read(faults, "sample", Item::boolean).unwrap_or(false);
+    plugin.grants.roots = section.read(faults, "roots", Item::boolean).unwrap_or(false);
     for directory in section.sections(faults, "directories") {
         let (at, key) = (directory.at(), directory.key().to_owned());
         if let Some(grant) = read_directory(directory, context, faults) {

@@ -20,6 +20,8 @@ pub struct Grants {
     pub elicit: bool,
     /// May ask the client's model.
     pub sample: bool,
+    /// May ask which directories the client works in.
+    pub roots: bool,
 }
 
 /// A directory of the host.

@@ -57,6 +57,9 @@ pub fn holding(granted: &Grants, asked: Option<&Asked>, trust: Trust, approval: 
     }
 }
 
+/// How the grant `roots` is shown.
+const ASK_ROOTS: &str = "to ask which directories the client works in";
+
 /// `granted` ∩ `asked`; all of `granted` for a plugin without a manifest, which cannot ask.
 #[must_use]
 pub fn effective(granted: &Grants, asked: Option<&Asked>) -> (Grants, Vec<Withheld>) {
@@ -129,9 +132,13 @@ pub fn effective(granted: &Grants, asked: Option<&Asked>) -> (Grants, Vec<Withhe
     if granted.sample && !asked.sample {
         withhold("to ask the client's model".to_owned(), "the plugin does not ask for it");
     }
+    if granted.roots && !asked.roots {
+        withhold(ASK_ROOTS.to_owned(), "the plugin does not ask for it");
+    }
     let elicit = granted.elicit && asked.elicit;
     let sample = granted.sample && asked.sample;
-    (Grants { directories, http, env, state, elicit, sample }, withheld)
+    let roots = granted.roots && asked.roots;
+    (Grants { directories, http, env, state, elicit, sample, roots }, withheld)
 }
 
 /// One place with methods that a plugin asks for; `None` is any place.
@@ -229,6 +236,7 @@ impl Grants {
         lines.extend(self.state.iter().map(ToString::to_string));
         lines.extend(self.elicit.then(|| "to ask the person".to_owned()));
         lines.extend(self.sample.then(|| "to ask the client's model".to_owned()));
+        lines.extend(self.roots.then(|| ASK_ROOTS.to_owned()));
         lines
     }
 }
@@ -274,6 +282,9 @@ impl Asked {
         }
         if self.sample {
             line("to ask the client's model".to_owned(), None);
+        }
+        if self.roots {
+            line(ASK_ROOTS.to_owned(), None);
         }
         lines
     }

@@ -108,8 +108,9 @@ prop_compose! {
         state in prop::option::of((0_u64..100, state_scope()).prop_map(|(quota, scope)| StateGrant { quota, scope })),
         elicit: bool,
         sample: bool,
+        roots: bool,
     ) -> Grants {
-        Grants { directories, http, env, state, elicit, sample }
+        Grants { directories, http, env, state, elicit, sample, roots }
     }
 }
 
@@ -135,8 +136,9 @@ prop_compose! {
             (prop::option::of(0_u64..100), state_scope()).prop_map(|(quota, scope)| AskedState { quota, scope, why: None })),
         elicit: bool,
         sample: bool,
+        roots: bool,
     ) -> Asked {
-        Asked { directories, http, env, state, elicit, sample, ..Asked::default() }
+        Asked { directories, http, env, state, elicit, sample, roots, ..Asked::default() }
     }
 }
 
@@ -195,6 +197,7 @@ proptest! {
         }
         prop_assert!(!held.elicit || (granted.elicit && asked.elicit));
         prop_assert!(!held.sample || (granted.sample && asked.sample));
+        prop_assert!(!held.roots || (granted.roots && asked.roots));
         // Whatever is missing is reported, and nothing is reported when all of it is held.
         if held != granted {
             let doubled = granted.http.iter().enumerate().any(|(i, g)| granted.http[..i].contains(g));
@@ -244,6 +247,7 @@ fn what_is_withheld_reads_well() {
         state: Some(StateGrant { quota: 16 << 20, scope: StateScope::Plugin }),
         elicit: true,
         sample: true,
+        roots: true,
     };
     let asked = Asked::parse(
         br#"{"asks":{"directories":{"mode":"read-only"},"state":{"quota":"1MiB"},

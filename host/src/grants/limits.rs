@@ -47,6 +47,12 @@ pub struct Limits {
     pub http_request_body: u64,
     /// Bytes of one HTTP response's body.
     pub http_response_body: u64,
+    /// Questions a call may ask in all its rounds together.
+    pub questions: u32,
+    /// Tokens a call may ask of the client's model in all its rounds together.
+    pub sample_tokens: u64,
+    /// How long a question waits for its answer.
+    pub answer_within: Duration,
     /// Calls of the plugin running at once.
     pub concurrency: usize,
     /// Calls of the plugin waiting for their turn; beyond that the answer is `busy`.

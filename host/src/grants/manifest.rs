@@ -48,6 +48,8 @@ pub struct Asked {
     pub elicit: bool,
     /// To ask the client's model.
     pub sample: bool,
+    /// To ask which directories the client works in.
+    pub roots: bool,
 }
 
 /// An ask for directories.
@@ -160,6 +162,7 @@ struct RawAsks {
     tcp: Vec<RawTcp>,
     elicit: bool,
     sample: bool,
+    roots: bool,
 }
 
 #[derive(Deserialize)]
@@ -271,6 +274,7 @@ impl Raw {
             tcp: list("asks.tcp", asks.tcp, RawTcp::check)?,
             elicit: asks.elicit,
             sample: asks.sample,
+            roots: asks.roots,
         })
     }
 }
@@ -409,7 +413,7 @@ mod tests {
                     {"url":"*"}],
             "state":{"quota":"16MiB","scope":"caller","why":"cache"},
             "env":[{"name":"NWS_BASE_URL"}],"settings":[{"name":"units","why":"metric or not"}],
-            "tcp":[{"address":"db:5432"}],"elicit":true,"sample":true}}"#,
+            "tcp":[{"address":"db:5432"}],"elicit":true,"sample":true,"roots":true}}"#,
         )
         .unwrap();
         insta::assert_debug_snapshot!(asked);

@@ -3,7 +3,7 @@
 
 use rmcp::model::{
     CallToolResult, ClientCapabilities, ContentBlock, ElicitationCapability, ErrorCode, ErrorData,
-    RootsCapabilities, SamplingCapability,
+    FormElicitationCapability, JsonObject, RootsCapabilities, SamplingCapability, UrlElicitationCapability,
 };
 use serde_json::json;
 
@@ -15,6 +15,7 @@ pub(super) fn of_tool(name: &str, failure: CallFailure, modern: bool) -> Result<
         // The code that the specification gives for an unknown tool.
         CallFailure::NotFound(_) => Err(ErrorData::invalid_params(format!("Unknown tool: {name}"), None)),
         CallFailure::MissingCapability(capability) if modern => Err(missing(&capability)),
+        CallFailure::Stale(why) if modern => Err(of_state(&why)),
         CallFailure::Protocol { code, message, data } if !reserved(code) => {
             Err(ErrorData::new(ErrorCode(code), message, data))
         }
@@ -31,6 +32,7 @@ pub(super) fn of_request(what: &str, failure: CallFailure, modern: bool) -> Erro
         CallFailure::NotFound(name) => ErrorData::invalid_params(format!("Unknown {what}: {name}"), None),
         CallFailure::InvalidArguments(text) => ErrorData::invalid_params(text, None),
         CallFailure::MissingCapability(capability) if modern => missing(&capability),
+        CallFailure::Stale(why) if modern => of_state(&why),
         CallFailure::Protocol { code, message, data } if !reserved(code) => {
             ErrorData::new(ErrorCode(code), message, data)
         }
@@ -48,6 +50,19 @@ pub(super) fn of_resource(failure: CallFailure, modern: bool) -> ErrorData {
     }
 }
 
+/// For what only clients with tasks can have.
+pub(super) fn needs_tasks() -> ErrorData {
+    ErrorData::missing_required_client_capability(ClientCapabilities::builder().enable_tasks().build())
+}
+
+/// For a `requestState` that is not taken.
+pub(super) fn of_state(why: &dyn std::fmt::Display) -> ErrorData {
+    ErrorData::invalid_params(
+        format!("the requestState is not accepted: {why}; make the call again without it"),
+        None,
+    )
+}
+
 /// JSON-RPC keeps −32768 to −32000 for itself and the protocol; a plugin may not speak in their name.
 fn reserved(code: i32) -> bool {
     (-32768..=-32000).contains(&code)
@@ -57,7 +72,20 @@ fn missing(capability: &str) -> ErrorData {
     let mut required = ClientCapabilities::default();
     match capability {
         "sampling" => required.sampling = Some(SamplingCapability::default()),
+        "sampling.tools" => {
+            let mut sampling = SamplingCapability::default();
+            sampling.tools = Some(JsonObject::new());
+            required.sampling = Some(sampling);
+        }
         "elicitation" => required.elicitation = Some(ElicitationCapability::default()),
+        "elicitation.form" => {
+            required.elicitation =
+                Some(ElicitationCapability::new().with_form(FormElicitationCapability::new()));
+        }
+        "elicitation.url" => {
+            required.elicitation =
+                Some(ElicitationCapability::new().with_url(UrlElicitationCapability::new()));
+        }
         "roots" => required.roots = Some(RootsCapabilities::default()),
         other => {
             return ErrorData::internal_error(
@@ -84,7 +112,10 @@ mod tests {
             CallFailure::Trap("notes: unreachable".into()),
             CallFailure::Cancelled,
             CallFailure::MissingCapability("sampling".into()),
+            CallFailure::MissingCapability("elicitation.url".into()),
+            CallFailure::MissingCapability("sampling.tools".into()),
             CallFailure::MissingCapability("soul".into()),
+            CallFailure::Stale("the plugin `notes` is another one by now".into()),
             CallFailure::Protocol { code: 7, message: "own".into(), data: Some(json!([1])) },
             CallFailure::Protocol { code: -32601, message: "forged".into(), data: None },
             CallFailure::Internal("the state file is gone".into()),

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::handler::Detached;
+use super::carried::Detached;
 use crate::catalog::api::CallEvents;
 use crate::catalog::types::LogLevel;
 

@@ -38,9 +38,14 @@ pub struct Record<U> {
     pub name: String,
     /// Whom it was for.
     pub caller: String,
+    /// W3C `traceparent` of the request, when it had one of the form of the standard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
     /// Bytes of arguments.
     pub arguments: usize,
-    /// `ok`, or how it failed.
+    /// How often the plugin had asked before; 0 is its first entry.
+    pub round: u32,
+    /// `ok`, what it asks, or how it failed.
     pub outcome: String,
     /// What was denied.
     pub denials: Vec<String>,

@@ -29,6 +29,12 @@ pub enum Budget {
     RandomBytes,
     /// The result's size.
     Output,
+    /// Times the plugin asks; not to be raised.
+    Rounds,
+    /// Questions.
+    Questions,
+    /// Tokens of the client's model.
+    SampleTokens,
 }
 
 impl Budget {
@@ -46,6 +52,9 @@ impl Budget {
             Self::Resources => "resources",
             Self::RandomBytes => "random-bytes",
             Self::Output => "output",
+            Self::Rounds => return None,
+            Self::Questions => "questions",
+            Self::SampleTokens => "sample-tokens",
         })
     }
 }
@@ -63,6 +72,9 @@ impl std::fmt::Display for Budget {
             Self::Resources => "open resources",
             Self::RandomBytes => "random bytes",
             Self::Output => "output",
+            Self::Rounds => "rounds of questions",
+            Self::Questions => "questions",
+            Self::SampleTokens => "tokens of the client's model",
         })
     }
 }

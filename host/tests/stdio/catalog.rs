@@ -9,9 +9,9 @@ use kennel::catalog::api::{
     Arguments, Backend, CallFailure, CallInfo, Change, ClientFacts, Done, Snapshot, Usage,
 };
 use kennel::catalog::types::{
-    CompletionCall, Completions, Content, LogLevel, Outcome, Pending, Prompt, PromptArgument, PromptMessage,
-    PromptResult, ResourceBody, ResourceContents, ResourceInfo, ResourceTemplate, Role, TaskSupport,
-    TextContent, Tool, ToolResult,
+    Asker, CompletionCall, Completions, Content, ElicitUrl, KeyedQuestion, LogLevel, Outcome, Pending,
+    Prompt, PromptArgument, PromptMessage, PromptResult, Question, ResourceBody, ResourceContents,
+    ResourceInfo, ResourceTemplate, Role, Spent, TaskSupport, TextContent, Tool, ToolResult,
 };
 use serde_json::json;
 use tokio::sync::{broadcast, watch};
@@ -142,7 +142,23 @@ impl Backend for Native {
                 Ok(done(ToolResult { content: vec![text("over")], ..Default::default() }))
             }
             "ask" => Ok(Done {
-                outcome: Outcome::InputRequired(Pending { questions: vec![], continuation: vec![1] }),
+                outcome: Outcome::InputRequired(Pending {
+                    asker: Asker {
+                        plugin: "native".into(),
+                        digest: "00".into(),
+                        answer_within: Duration::from_secs(60),
+                    },
+                    spent: Spent::default(),
+                    questions: vec![KeyedQuestion {
+                        key: "page".into(),
+                        question: Question::ElicitUrl(ElicitUrl {
+                            message: "Log in".into(),
+                            url: "https://example.org/".into(),
+                            elicitation_id: "1".into(),
+                        }),
+                    }],
+                    continuation: vec![1],
+                }),
                 usage: Usage::default(),
             }),
             "slow" => {
@@ -188,6 +204,10 @@ impl Backend for Native {
 
     async fn subscribe(&self, uri: &str, _: CallInfo) -> Result<(), CallFailure> {
         if uri.starts_with("mem:") { Ok(()) } else { Err(CallFailure::NotFound(uri.into())) }
+    }
+
+    async fn unsubscribe(&self, _: &str, _: CallInfo) -> Result<(), CallFailure> {
+        Ok(())
     }
 
     async fn get_prompt(

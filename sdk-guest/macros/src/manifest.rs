@@ -126,6 +126,7 @@ const ASKS: &[Key] = &[
     may("tcp", Shape::Objects(&[must("address", Shape::Text), must("why", Shape::Text)])),
     may("elicit", Shape::Switch),
     may("sample", Shape::Switch),
+    may("roots", Shape::Switch),
 ];
 
 /// The manifest's text.
@@ -237,6 +238,7 @@ mod tests {
                 tcp: [{ address: "db:5432", why: "f" }],
                 elicit: true,
                 sample: false,
+                roots: true,
             }"#,
         )
         .unwrap();
@@ -251,7 +253,7 @@ mod tests {
                     "env": [{"name": "BASE", "why": "d"}],
                     "settings": [{"name": "size", "why": "e"}],
                     "tcp": [{"address": "db:5432", "why": "f"}],
-                    "elicit": true, "sample": false
+                    "elicit": true, "sample": false, "roots": true
                 }
             })
         );

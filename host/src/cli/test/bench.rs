@@ -147,12 +147,14 @@ async fn rounds<T, F: Future<Output = Result<Done<T>, CallFailure>>>(
 ) -> Result<Done<T>, CallFailure> {
     let mut done = made(info(call, None)).await?;
     for _ in 0..ROUNDS {
-        let Outcome::InputRequired(Pending { questions, continuation }) = &done.outcome else { break };
+        let Outcome::InputRequired(pending) = &done.outcome else { break };
+        let Pending { asker, spent, questions, continuation } = pending;
         let answer = |key: &String| {
             call.answers.get(key).map(|value| Answer { key: key.clone(), value: value.clone() })
         };
         let Some(answers) = questions.iter().map(|question| answer(&question.key)).collect() else { break };
-        let resumption = Resumption { continuation: continuation.clone(), answers };
+        let resumption =
+            Resumption { asker: asker.clone(), spent: *spent, continuation: continuation.clone(), answers };
         let next = made(info(call, Some(Arc::new(resumption)))).await?;
         let usage = sum(&done.usage, &next.usage);
         done = Done { outcome: next.outcome, usage };

@@ -72,6 +72,9 @@ fn test_limits() -> Limits {
         http_connections: 8,
         http_request_body: 1 << 20,
         http_response_body: 1 << 20,
+        questions: 8,
+        sample_tokens: 1_000,
+        answer_within: std::time::Duration::from_secs(60),
         concurrency: 8,
         queue: 8,
     }

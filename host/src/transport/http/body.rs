@@ -106,7 +106,7 @@ mod tests {
 
     #[tokio::test]
     async fn bounds_of_size_and_time() {
-        let bodies = Bodies::new(200_000, Duration::from_secs(1));
+        let bodies = Bodies::new(200_000, Duration::from_millis(500));
         assert_eq!(bodies.read(chunks(200)).await.unwrap().bytes.len(), 200_000);
         assert!(bodies.read(chunks(3)).await.unwrap().place.is_none());
         let Err(BodyFault::TooLong(beginning)) = bodies.read(chunks(201)).await else { panic!() };
@@ -119,7 +119,7 @@ mod tests {
     #[tokio::test]
     async fn large_bodies_are_bounded_together() {
         let max = LARGE_TOGETHER / 2;
-        let bodies = Bodies::new(max, Duration::from_secs(1));
+        let bodies = Bodies::new(max, Duration::from_secs(2));
         let whole = max / 1000;
         let held = [bodies.read(chunks(whole)).await.unwrap(), bodies.read(chunks(100)).await.unwrap()];
         assert!(

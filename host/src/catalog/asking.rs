@@ -1,0 +1,143 @@
+//! What a plugin may ask of the person, the model and the client behind a call: only what it was granted, and only
+//! so much. Says nothing of how a question is put or whether its shape is right; that is the protocol's room.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plugin::Plugin;
+use crate::sandbox::{Budget, CallError, Finished, LimitHit, contract as wit, json};
+
+use super::api::{CallFailure, CallInfo};
+use super::types::Asker;
+
+/// Most times a plugin is entered again for one call. A client that is asked for more gives up too: the protocol's
+/// libraries follow ten rounds.
+pub const MAX_ROUNDS: u32 = 8;
+
+/// What a call has asked so far, over all its rounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    /// Rounds of questions.
+    pub rounds: u32,
+    /// Questions.
+    pub questions: u32,
+    /// Tokens asked of the client's model.
+    pub sample_tokens: u64,
+}
+
+/// An answer of a plugin that may be questions.
+pub(super) trait MayAsk {
+    /// The questions.
+    fn pending(&self) -> Option<&wit::Pending>;
+}
+
+macro_rules! may_ask {
+    ($($outcome:ty),*) => {$(
+        impl MayAsk for $outcome {
+            fn pending(&self) -> Option<&wit::Pending> {
+                match self {
+                    Self::InputRequired(pending) => Some(pending),
+                    Self::Complete(_) => None,
+                }
+            }
+        }
+    )*};
+}
+
+may_ask!(wit::ToolOutcome, wit::ReadOutcome, wit::PromptOutcome);
+
+/// Who asks, as its answers have to find it again.
+pub(super) fn asker(plugin: &Plugin) -> Asker {
+    Asker {
+        plugin: plugin.config.name.to_string(),
+        digest: plugin.digest.to_string(),
+        answer_within: plugin.config.limits.answer_within,
+    }
+}
+
+/// Answers go to the very plugin that asked: the same name and the same bytes.
+///
+/// # Errors
+/// [`CallFailure::Stale`] when it is another one by now.
+pub(super) fn same(plugin: &Plugin, call: &CallInfo) -> Result<(), CallFailure> {
+    let Some(resumption) = &call.resumption else { return Ok(()) };
+    let now = asker(plugin);
+    if now.plugin == resumption.asker.plugin && now.digest == resumption.asker.digest {
+        return Ok(());
+    }
+    Err(CallFailure::Stale(format!(
+        "the plugin `{}` that asked is another one by now; make the call again from its beginning",
+        resumption.asker.plugin
+    )))
+}
+
+/// What a call has spent with the questions it asks now; nothing when it asks none. Questions that the plugin may not
+/// ask become the call's failure.
+pub(super) fn admit<T: MayAsk>(plugin: &Plugin, call: &CallInfo, finished: &mut Finished<T>) -> Spent {
+    let before = call.resumption.as_ref().map_or_else(Spent::default, |resumption| resumption.spent);
+    let Some(pending) = finished.result.as_ref().ok().and_then(MayAsk::pending) else { return before };
+    match count(plugin, before, pending) {
+        Ok(spent) => spent,
+        Err(error) => {
+            if let CallError::Plugin(wit::Error::Denied(what)) = &error {
+                finished.denials.push(what.clone());
+            }
+            finished.result = Err(error);
+            before
+        }
+    }
+}
+
+fn count(plugin: &Plugin, before: Spent, pending: &wit::Pending) -> Result<Spent, CallError> {
+    let (grants, limits) = (&plugin.holding.grants, &plugin.config.limits);
+    let mut spent = Spent { rounds: before.rounds.saturating_add(1), ..before };
+    for asked in &pending.questions {
+        let (granted, what, key) = match &asked.question {
+            wit::Question::ElicitForm(_) | wit::Question::ElicitUrl(_) => {
+                (grants.elicit, "ask the person", "elicit")
+            }
+            wit::Question::Sample(_) => (grants.sample, "ask the client's model", "sample"),
+            wit::Question::ListRoots => (grants.roots, "ask for the client's directories", "roots"),
+        };
+        if !granted {
+            return Err(CallError::Plugin(wit::Error::Denied(format!(
+                "to {what} was not granted; a person can write `{key} = true` for it in kennel.toml"
+            ))));
+        }
+        spent.questions = spent.questions.saturating_add(1);
+        if let wit::Question::Sample(params) = &asked.question {
+            spent.sample_tokens = spent.sample_tokens.saturating_add(tokens(params));
+        }
+    }
+    let over = |budget, bound: String| Err(CallError::Limit(LimitHit { budget, bound }));
+    if spent.rounds > MAX_ROUNDS {
+        return over(Budget::Rounds, MAX_ROUNDS.to_string());
+    }
+    if spent.questions > limits.questions {
+        return over(Budget::Questions, limits.questions.to_string());
+    }
+    if spent.sample_tokens > limits.sample_tokens {
+        return over(Budget::SampleTokens, limits.sample_tokens.to_string());
+    }
+    Ok(spent)
+}
+
+/// What a sampling request may make the model write. A number that does not read counts as none: the request is
+/// refused for its shape before it is asked.
+fn tokens(params: &str) -> u64 {
+    json::parse(params).ok().and_then(|params| params.get("maxTokens")?.as_u64()).unwrap_or(0)
+}
+
+/// The round and its questions, for the audit: their kinds and keys, never their words.
+pub(super) fn told<T: MayAsk>(result: &Result<T, CallError>) -> Option<String> {
+    let pending = result.as_ref().ok()?.pending()?;
+    let each = pending.questions.iter().map(|asked| {
+        let kind = match &asked.question {
+            wit::Question::ElicitForm(_) => "form",
+            wit::Question::ElicitUrl(_) => "url",
+            wit::Question::Sample(_) => "sample",
+            wit::Question::ListRoots => "roots",
+        };
+        format!("{kind} {:?}", asked.key)
+    });
+    Some(format!("asks {}", each.collect::<Vec<_>>().join(", ")))
+}
