@@ -243,6 +243,7 @@ impl HttpSession<'_> {
     }
 
     /// Sends a request of JSON-RPC.
+    #[allow(clippy::needless_pass_by_value, reason = "so that a test can write the params in the call")]
     #[track_caller]
     pub fn ask(&self, id: &Value, method: &str, params: Value) -> HttpResponse {
         self.post(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))
@@ -368,6 +369,11 @@ impl HttpConnection {
     pub fn send(mut self, request: &HttpRequest) -> HttpResponse {
         self.begin(request).unwrap_or_else(|error| panic!("{} {}: {error}", request.method, request.path));
         self.answer().unwrap_or_else(|error| panic!("{} {}: {error}", request.method, request.path))
+    }
+
+    /// Reads up to so many bytes and forgets them; gives how many, 0 at the end.
+    pub fn skip(&mut self, max: usize) -> std::io::Result<usize> {
+        self.stream.read(&mut vec![0; max])
     }
 
     /// The socket, to change what it waits for.

@@ -2,6 +2,7 @@
 //! messages that the protocol library alone would answer wrongly or not at all. Hostile rows 8, 32 and 33.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::needless_pass_by_value, reason = "so that params can be written in the call")]
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -23,6 +24,8 @@ fn home(name: &str) -> Home {
         "[plugins.hello]\ntrust = \"dev\"\n[plugins.trial]\ntrust = \"dev\"\n\
          state = { quota = \"1MiB\", scope = \"caller\" }\n",
     );
+    // Compiled before, so that no answer waits for it.
+    home.kennel(["list"]).success();
     home
 }
 
@@ -109,9 +112,8 @@ fn arguments_travel_as_they_were_written() {
                 .as_bytes(),
         ),
     ] {
-        let text = server.send(&request).text();
-        let plain = text.replace("\\\"", "\"");
-        assert!(plain.contains(arguments), "{text}");
+        let answer = server.send(&request).answer();
+        assert_eq!(answer["result"]["content"][0]["text"], arguments, "{answer}");
     }
 }
 

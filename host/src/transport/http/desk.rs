@@ -102,7 +102,7 @@ impl<B: Backend> Desk<B> {
         };
         let message = match admit(&read.bytes) {
             Ok(message) => message,
-            Err(response) => return response,
+            Err(response) => return *response,
         };
         let stateless = !message.begins_session && (message.declares_version || says_stateless(&parts));
         if let Some(response) = self.check_session(&mut parts, caller, stateless, message.id.clone()) {
@@ -199,12 +199,12 @@ pub(super) fn no_body(fault: BodyFault, max: usize) -> Response {
 }
 
 /// Passes a message through the front door; gives the answer when it is refused there.
-fn admit(bytes: &[u8]) -> Result<Message, Response> {
+fn admit(bytes: &[u8]) -> Result<Message, Box<Response>> {
     let mut message =
         Message { id: None, declares_version: false, begins_session: false, is_call: false, arguments: None };
     match front_door::admit(bytes) {
-        Admitted::Refused(refusal) => return Err(plain::refused(StatusCode::BAD_REQUEST, &refusal)),
-        Admitted::Dropped(why) => return Err(plain::refuse(StatusCode::BAD_REQUEST, None, why)),
+        Admitted::Refused(refusal) => return Err(plain::refused(StatusCode::BAD_REQUEST, &refusal).into()),
+        Admitted::Dropped(why) => return Err(plain::refuse(StatusCode::BAD_REQUEST, None, why).into()),
         Admitted::Request { id, request, declares_version } => {
             let id = id_text(&id);
             match *request {
@@ -215,7 +215,7 @@ fn admit(bytes: &[u8]) -> Result<Message, Response> {
                         code: ErrorCode::METHOD_NOT_FOUND.0,
                         message: format!("Method not found: {}", custom.method),
                     };
-                    return Err(plain::refused(StatusCode::NOT_FOUND, &refusal));
+                    return Err(plain::refused(StatusCode::NOT_FOUND, &refusal).into());
                 }
                 ClientRequest::InitializeRequest(_) => message.begins_session = true,
                 ClientRequest::CallToolRequest(call) => message.arguments = call.extensions.get().cloned(),

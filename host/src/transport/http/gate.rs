@@ -147,7 +147,7 @@ impl Gate {
         let hash = blake3::hash(token.trim().as_bytes());
         // All are looked at, and each in constant time.
         let known = self.tokens.iter().filter(|known| known.hash == hash).map(|known| known.caller.clone());
-        known.last().map(Caller).ok_or(Denied::Token)
+        known.reduce(|_, caller| caller).map(Caller).ok_or(Denied::Token)
     }
 }
 
