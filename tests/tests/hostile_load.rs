@@ -380,6 +380,32 @@ fn compiled_code_that_was_tampered_with_is_made_again() {
     assert!(code.is_file(), "not made again");
 }
 
+/// A process gives a plugin code at its first call. What was done to the cache or to the file since the plugin was
+/// listed is seen then: the code is made again, and of no other bytes.
+#[test]
+fn code_altered_under_an_idle_process_is_made_again_of_the_same_bytes() {
+    let home = Home::new("idle");
+    home.bytes("evil", &Attacker::new().build());
+    let code = code_of(&home, "evil");
+    let mut altered = std::fs::read(&code).unwrap();
+    let middle = altered.len() / 2;
+    altered[middle] ^= 1;
+
+    let client = home.serve();
+    client.initialize();
+    let tools = client.request("tools/list", json!({})).unwrap();
+    assert!(tools.to_string().contains("evil__attack"), "{tools}");
+    std::fs::write(&code, &altered).unwrap();
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..4).map(|_| scope.spawn(|| client.call("evil__attack", &json!({})))).collect();
+        calls.into_iter().map(|call| call.join().unwrap()).collect()
+    });
+    for answer in answers {
+        assert!(answer.to_string().contains("survived"), "{answer}");
+    }
+    assert_ne!(std::fs::read(&code).unwrap(), altered, "not made again");
+}
+
 /// Whoever may write to the cache may run code as its owner; so a cache that others may write to is not used.
 #[test]
 fn a_cache_that_others_may_write_to_is_refused() {

@@ -11,9 +11,9 @@ use crate::workspace::{self, Workspace, say};
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     plugins::build(workspace)?;
     say("building kennel for release");
-    workspace::run(workspace.cargo(&["build", "--release", "--package", "kennel", "--bin", "kennel"]))?;
+    // Both packages each time: chosen alone they have other features, and wasmtime would be built twice.
+    let both = ["--package", "kennel", "--package", "kennel-tests", "--bench", "kennel"];
+    workspace::run(workspace.cargo(&[&["build", "--release", "--bin", "kennel"], both.as_slice()].concat()))?;
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    workspace::run(
-        workspace.cargo(&[&["bench", "--package", "kennel-tests", "--"], args.as_slice()].concat()),
-    )
+    workspace::run(workspace.cargo(&[&["bench"], both.as_slice(), &["--"], args.as_slice()].concat()))
 }

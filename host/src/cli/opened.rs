@@ -86,8 +86,8 @@ impl Lazy {
         }
         self.home.create()?;
         let sandbox = Sandbox::start()?;
-        let cache = Cache::open(&self.home.cache(), &sandbox.code_key())?;
-        let loader = Loader::new(sandbox, cache, Compiler::of_this_process()?, self.home.state());
+        let cache = Cache::open(&self.home.cache(), sandbox.code_key())?;
+        let loader = Loader::new(sandbox, cache, Compiler::of_this_process()?, &self.home);
         let made = (runtime()?, loader);
         Ok(self.loader.get_or_init(|| made))
     }

@@ -34,6 +34,14 @@ fn faults(text: &str) -> String {
 const FULL: &str = r#"
 plugins-folder = "~/wasm"
 new-plugins = "hold"
+page-size = 40
+
+[tasks]
+ttl = "1h"
+patience = "500ms"
+most = 7
+most-per-caller = 3
+results = "1MiB"
 
 [limits]
 memory = "32MiB"
@@ -128,11 +136,12 @@ fn limits_are_documented_once() {
 fn every_limit_has_its_bound() {
     for key in limit_keys() {
         let (least, most) = key.bounds();
-        let over = if key.name == "deadline" { "25h".to_owned() } else { u64::MAX.to_string() };
+        let time = matches!(key.name, "deadline" | "answer-within");
+        let over = if time { "25h".to_owned() } else { u64::MAX.to_string() };
         let said = faults(&format!("[limits]\n{} = {over:?}", key.name));
         assert!(said.contains(&format!("the most is {most}")), "{said}");
         if !least.starts_with('0') {
-            let under = if key.name == "deadline" { "0s" } else { "0" };
+            let under = if time { "0s" } else { "0" };
             let said = faults(&format!("[plugins.a.limits]\n{} = {under:?}", key.name));
             assert!(
                 said.contains(&format!("plugins.a.limits.{}", key.name)) && said.contains(&least),
@@ -205,7 +214,7 @@ proptest! {
         let table = ["", "[limits]", "[plugins.a]", "[plugins.a.tools]", "[plugins.a.state]", "[plugins.a.limits]",
             "[[plugins.a.http]]\nurl = \"https://example.org\""][table];
         let (_folder, _, home, surroundings) = user();
-        let known = ["plugins", "plugins-folder", "new-plugins", "limits", "file", "trust", "prefix", "settings", "env",
+        let known = ["plugins", "tasks", "page-size", "plugins-folder", "new-plugins", "limits", "file", "trust", "prefix", "settings", "env",
             "tools", "elicit", "sample", "roots", "directories", "http", "state", "show", "hide", "quota", "scope", "url",
             "methods", "private-addresses"];
         if !known.contains(&key.as_str()) && limit_keys().all(|k| k.name != key) {
@@ -213,4 +222,22 @@ proptest! {
             prop_assert!(error.to_string().contains("unknown key"), "{}", error);
         }
     }
+}
+
+#[test]
+fn the_protocols_side_is_read_and_bounded() {
+    let (_folder, _, home, surroundings) = user();
+    let read = Config::parse(FULL, &home, &surroundings).unwrap().protocol;
+    let written = ProtocolConfig {
+        page_size: 40,
+        task_ttl: std::time::Duration::from_secs(3600),
+        task_patience: std::time::Duration::from_millis(500),
+        tasks: 7,
+        tasks_per_caller: 3,
+        task_results: 1 << 20,
+    };
+    assert_eq!(read, written);
+    insta::assert_snapshot!(faults(
+        "page-size = 0\n[tasks]\nttl = \"0s\"\npatience = \"2h\"\nmost = \"1M\"\nmost-per-caller = -1\nresults = \"1TiB\"\npolls = 1\n"
+    ));
 }

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Sender, TrySendError, bounded, select};
+use crossbeam_channel::{Sender, bounded, select, unbounded};
 use serde::{Serialize, Serializer};
 
-/// Lines that may wait for the disk.
+/// Lines that may wait for the disk, give or take those that come at the same instant.
 const QUEUE: usize = 16_384;
 /// How long lines are gathered before they are written: a writer that waited for each single line would have
 /// to be woken for each, which costs a call more than the line itself.
@@ -38,6 +38,9 @@ pub struct Record<U> {
     pub name: String,
     /// Whom it was for.
     pub caller: String,
+    /// W3C `traceparent` of the request, when it had one of the form of the standard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
     /// Bytes of arguments.
     pub arguments: usize,
     /// How often the plugin had asked before; 0 is its first entry.
@@ -80,7 +83,8 @@ impl<U: Serialize + Send + 'static> Audit<U> {
         let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let name = format!("{}-{:09}-{}.jsonl", start.as_secs(), start.subsec_nanos(), std::process::id());
         let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(folder.join(name))?;
-        let (send, lines) = bounded::<Record<U>>(QUEUE);
+        // Bounded where lines come in: a channel with a bound takes the memory of all of it at once.
+        let (send, lines) = unbounded::<Record<U>>();
         let (hurry, hurried) = bounded::<Sender<()>>(1);
         let writer = std::thread::Builder::new().name("audit".into()).spawn(move || {
             let mut out = BufWriter::new(file);
@@ -112,7 +116,7 @@ impl<U: Serialize + Send + 'static> Audit<U> {
     /// says.
     pub fn record(&self, record: Record<U>) {
         let Some(lines) = &self.inner.lines else { return };
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = lines.try_send(record) {
+        if lines.len() >= QUEUE || lines.send(record).is_err() {
             let lost = self.inner.lost.fetch_add(1, Ordering::Relaxed) + 1;
             if lost.is_power_of_two() {
                 tracing::error!("the audit cannot keep up: {lost} lines are lost");

@@ -104,8 +104,8 @@ impl Library {
         sandbox: Arc<Sandbox>,
         compiler: Compiler,
     ) -> Result<Self, LibraryError> {
-        let cache = Cache::open(&home.cache(), &sandbox.code_key())?;
-        let loader = Loader::new(sandbox, cache, compiler, home.state());
+        let cache = Cache::open(&home.cache(), sandbox.code_key())?;
+        let loader = Loader::new(sandbox, cache, compiler, &home);
         let statuses = watch::Sender::new(Arc::default());
         Ok(Self { home, surroundings, loader, config: Arc::new(config), entries: BTreeMap::new(), statuses })
     }

@@ -1,23 +1,24 @@
 //! From a component's bytes to a plugin ready to call: compiled or out of the cache, read for what it
 //! offers, and given what it holds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::{PluginConfig, default_limits};
+use crate::config::{Home, PluginConfig, default_limits};
 use crate::grants::{Approval, Asked, Digest, Grants, Holding, Limits, ManifestError, holding};
 use crate::sandbox::capability::host::Host;
 use crate::sandbox::capability::wasi::Surroundings;
-use crate::sandbox::{Code, CodeError, Interface, PrepareError, Program, Sandbox, Setup, check_kind};
+use crate::sandbox::{CodeError, Interface, PrepareError, Program, Sandbox, Setup, check_kind};
 
 use super::cache::Cache;
-use super::compile::{CompileError, Compiler};
+use super::compile::Compiler;
 use super::definitions::{Definitions, DefinitionsError};
 use super::file::{FileError, PluginFile};
-use super::section::manifest;
-use super::verdict::{Certainty, Verdict};
+use super::section::{describe_component, manifest};
+use super::supply::{Stored, Supply, SupplyError};
+use super::verdict::Certainty;
 
 /// The contract's package and the version this host speaks.
 const CONTRACT: &str = "kennel:plugin";
@@ -56,12 +57,12 @@ pub enum LoadError {
     /// Its manifest does not read.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// It does not compile.
+    /// It is no component.
     #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// Its stored code does not load.
+    Kind(#[from] CodeError),
+    /// There is no machine code of it.
     #[error(transparent)]
-    Code(#[from] CodeError),
+    Supply(#[from] SupplyError),
     /// It was built for another version of the contract.
     #[error(
         "it was built for {found}, this Kennel speaks {CONTRACT}@{CONTRACT_VERSION}; build it with an SDK of that version"
@@ -84,18 +85,11 @@ pub enum LoadError {
     /// Its definitions cannot be used.
     #[error(transparent)]
     Definitions(#[from] DefinitionsError),
-    /// The cache cannot be written.
-    #[error("its compiled code cannot be stored: {0}")]
-    Store(std::io::Error),
-    /// It was found before that it cannot be used.
-    #[error("{0} (known from before; `kennel inspect --list FILE` tries again)")]
-    Remembered(String),
 }
 
-/// A component read and compiled, before it is given anything.
+/// A component read, before it is given anything.
 pub struct Component {
-    /// Its machine code.
-    pub code: Arc<Code>,
+    code: Arc<Stored>,
     /// Its imports and exports.
     pub interface: Interface,
     /// What it asks for.
@@ -107,38 +101,41 @@ pub struct Component {
 /// Makes plugins.
 pub struct Loader {
     sandbox: Arc<Sandbox>,
-    cache: Cache,
-    compiler: Compiler,
+    supply: Arc<Supply>,
     state_dir: PathBuf,
-    /// The bounds under which components are compiled, fitted and listed; the engine's settings are the cache's.
-    basis: String,
-    /// One component under several names is loaded once.
-    codes: Mutex<HashMap<Digest, Weak<Code>>>,
 }
 
 impl Loader {
-    /// With the process's sandbox, the user's cache, and where plugins keep their state.
+    /// With the process's sandbox, the user's cache, and the home that holds approved bytes and plugins' state.
     #[must_use]
-    pub fn new(sandbox: Arc<Sandbox>, cache: Cache, compiler: Compiler, state_dir: PathBuf) -> Self {
-        let basis = format!("{}; {}; {:?}", Compiler::bounds(), sandbox.bounds(), listing_limits());
-        Self { sandbox, cache, compiler, state_dir, basis, codes: Mutex::default() }
+    pub fn new(sandbox: Arc<Sandbox>, cache: Cache, compiler: Compiler, home: &Home) -> Self {
+        let bounds = format!("{:?}", listing_limits());
+        let supply = Arc::new(Supply::new(sandbox.clone(), cache, compiler, home.approved(), bounds));
+        Self { sandbox, supply, state_dir: home.state() }
     }
 
-    /// Reads and compiles a component, and lists what it offers with nothing granted. One that failed before in a way
-    /// that comes again is neither compiled nor run.
+    /// Reads a component. One that was never seen here is compiled, and says what it offers with nothing granted;
+    /// of one that was, nothing more than its bytes is looked at. One that failed before in a way that comes again is
+    /// neither compiled nor run.
     ///
     /// # Errors
     /// When it is no plugin for this host, or fails while listing, now or before.
     pub async fn read(&self, file: &PluginFile) -> Result<Component, LoadError> {
         check_kind(&file.bytes)?;
         let asked = manifest(&file.bytes)?;
-        if let Some(found) = self.verdict(&file.digest) {
-            return Err(LoadError::Remembered(found.why));
+        if let Some(found) = self.supply.verdict(&file.digest) {
+            return Err(SupplyError::Remembered(found.why).into());
         }
-        let code = self.code(file).await?;
-        let interface = code.interface();
+        let code = self.supply.of(file);
+        if let Some(definitions) = self.known_definitions(&file.digest) {
+            // It was compiled, linked and listed before by a Kennel with the same engine.
+            let interface = describe_component(&file.bytes)?;
+            check_contract(&interface)?;
+            return Ok(Component { code, interface, asked, definitions: Arc::new(definitions) });
+        }
+        let interface = code.of_bytes(&file.bytes).await?.interface();
         check_contract(&interface)?;
-        let definitions = self.definitions(file, &code).await?;
+        let definitions = self.definitions(file, &code, &interface).await?;
         Ok(Component { code, interface, asked, definitions: Arc::new(definitions) })
     }
 
@@ -147,16 +144,8 @@ impl Loader {
     /// # Errors
     /// When it is no plugin for this host, or fails while listing.
     pub async fn read_anew(&self, file: &PluginFile) -> Result<Component, LoadError> {
-        self.cache.forget_verdict(&file.digest).map_err(LoadError::Store)?;
+        self.supply.cache.forget_verdict(&file.digest).map_err(SupplyError::Store)?;
         self.read(file).await
-    }
-
-    fn verdict(&self, digest: &Digest) -> Option<Verdict> {
-        Verdict::recall(&self.cache, digest, &self.basis)
-    }
-
-    fn remember(&self, digest: &Digest, error: &LoadError, certainty: Certainty) {
-        Verdict::remember(&self.cache, digest, &self.basis, &error.to_string(), certainty);
     }
 
     /// Makes a plugin of a component: with what was granted if `approval` and the configuration allow,
@@ -181,7 +170,8 @@ impl Loader {
         };
         let program = Program::prepare(
             &self.sandbox,
-            &code,
+            code,
+            &interface,
             Setup {
                 host: Host { plugin: config.name.to_string(), settings },
                 grants: &holding.grants,
@@ -203,75 +193,28 @@ impl Loader {
         }))
     }
 
-    async fn code(&self, file: &PluginFile) -> Result<Arc<Code>, LoadError> {
-        if let Some(code) = self.loaded(&file.digest) {
-            return Ok(code);
-        }
-        let stored = self.cache.code(&file.digest).and_then(|stored| {
-            // Stored by a wasmtime with the same name for its settings and other innards: made again.
-            self.sandbox.load(&stored).inspect_err(|error| tracing::warn!("{error}; it is made again")).ok()
-        });
-        let code = Arc::new(match stored {
-            Some(code) => code,
-            None => self.compile(file).await?,
-        });
-        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
-        codes.retain(|_, code| code.strong_count() > 0);
-        codes.insert(file.digest, Arc::downgrade(&code));
-        Ok(code)
-    }
-
-    fn loaded(&self, digest: &Digest) -> Option<Arc<Code>> {
-        self.codes.lock().unwrap_or_else(PoisonError::into_inner).get(digest)?.upgrade()
-    }
-
-    async fn compile(&self, file: &PluginFile) -> Result<Code, LoadError> {
-        let _turn = self.cache.compile_turn().await.map_err(LoadError::Store)?;
-        // Another process may have compiled it, or given up, while this one waited for its turn.
-        if let Some(found) = self.verdict(&file.digest) {
-            return Err(LoadError::Remembered(found.why));
-        }
-        if let Some(code) = self.cache.code(&file.digest).and_then(|stored| self.sandbox.load(&stored).ok()) {
-            return Ok(code);
-        }
-        let code = match self.compiler.compile(&file.bytes).await {
-            Ok(code) => code,
-            Err(error) => {
-                let certainty = Certainty::of_compile(&error);
-                let error = error.into();
-                self.remember(&file.digest, &error, certainty);
-                return Err(error);
-            }
-        };
-        let stored = self.cache.store_code(&file.digest, &code).map_err(LoadError::Store)?;
-        let stored = stored.ok_or_else(|| LoadError::Store(std::io::ErrorKind::InvalidData.into()))?;
-        self.sandbox.load(&stored).map_err(|error| {
-            // Made just now by this very engine: it needs more than an instance can have, and always will.
-            let error = error.into();
-            self.remember(&file.digest, &error, Certainty::Certain);
-            error
-        })
-    }
-
     /// Whether a component can be loaded, or refused, without compiling or running it.
     #[must_use]
     pub fn knows(&self, digest: &Digest) -> bool {
-        self.loaded(digest).is_some() || self.cache.holds(digest) || self.verdict(digest).is_some()
+        self.supply.uses(digest) || self.supply.cache.holds(digest) || self.supply.verdict(digest).is_some()
     }
 
     /// What a component said of itself when it was loaded before.
     #[must_use]
     pub fn known_definitions(&self, digest: &Digest) -> Option<Definitions> {
-        serde_json::from_slice(&self.cache.definitions(digest)?).ok()
+        serde_json::from_slice(&self.supply.cache.definitions(digest)?).ok()
     }
 
-    async fn definitions(&self, file: &PluginFile, code: &Arc<Code>) -> Result<Definitions, LoadError> {
-        if let Some(found) = self.known_definitions(&file.digest) {
-            return Ok(found);
-        }
+    async fn definitions(
+        &self,
+        file: &PluginFile,
+        code: &Arc<Stored>,
+        interface: &Interface,
+    ) -> Result<Definitions, LoadError> {
         let program = Program::prepare(
             &self.sandbox,
-            code,
+            code.clone(),
+            interface,
             Setup {
                 host: Host::default(),
                 grants: &Grants::default(),
@@ -280,17 +223,18 @@ impl Loader {
                 state_dir: &self.state_dir,
             },
         )?;
+        program.link().await?;
         let found = match Definitions::list(&program).await {
             Ok(found) => found,
             Err(error) => {
                 let certainty = Certainty::of_definitions(&error);
-                let error = error.into();
-                self.remember(&file.digest, &error, certainty);
+                let error: LoadError = error.into();
+                self.supply.remember(&file.digest, &error, certainty);
                 return Err(error);
             }
         };
         if let Ok(text) = serde_json::to_vec(&found)
-            && let Err(error) = self.cache.store_definitions(&file.digest, &text)
+            && let Err(error) = self.supply.cache.store_definitions(&file.digest, &text)
         {
             tracing::warn!("definitions of {} cannot be stored: {error}", file.path.display());
         }

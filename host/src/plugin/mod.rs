@@ -8,6 +8,7 @@ mod file;
 mod library;
 mod load;
 mod section;
+mod supply;
 mod verdict;
 mod watch;
 
@@ -18,6 +19,7 @@ pub use file::{FileError, MAX_COMPONENT, PluginFile, component_files};
 pub use library::{Library, LibraryError, Standing, Status};
 pub use load::{LoadError, Loader, Plugin};
 pub use section::{describe_component, manifest};
+pub use supply::SupplyError;
 
 /// The hidden verb by which the binary is its own compiling child.
 pub mod compile_verb {

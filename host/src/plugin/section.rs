@@ -1,6 +1,6 @@
 //! Reads the manifest out of a component without running or compiling it.
 
-use wasmparser::{Parser, Payload};
+use wasmparser::{ComponentExternalKind, Parser, Payload};
 
 use crate::grants::{Asked, MANIFEST_SECTION, MAX_MANIFEST, ManifestError};
 use crate::sandbox::{CodeError, Interface, check_kind};
@@ -51,7 +51,10 @@ pub fn describe_component(component: &[u8]) -> Result<Interface, CodeError> {
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
                 for export in section {
-                    interface.exports.push(export.map_err(broken)?.name.name.to_owned());
+                    let export = export.map_err(broken)?;
+                    if matches!(export.kind, ComponentExternalKind::Instance | ComponentExternalKind::Func) {
+                        interface.exports.push(export.name.name.to_owned());
+                    }
                 }
             }
             _ => {}

@@ -86,7 +86,9 @@ impl Certainty {
             | CallError::Exited(_)
             | CallError::Unsupported(_)
             | CallError::Plugin(_) => Self::Certain,
-            CallError::Cancelled | CallError::Busy(_) | CallError::Internal(_) => Self::None,
+            CallError::Cancelled | CallError::Busy(_) | CallError::NoCode(_) | CallError::Internal(_) => {
+                Self::None
+            }
         }
     }
 }

@@ -2,21 +2,28 @@
 //! authenticated, and read for what it imports and exports. Runs nothing.
 
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
 use super::engine;
-use super::program::Sandbox;
+use super::running::{Sandbox, StartError};
 
 /// A component's machine code, ready to be given grants. Cheap to clone.
 #[derive(Clone)]
 pub struct Code {
     pub(super) component: Component,
+}
+
+/// Where a program's machine code comes from when its first call needs it.
+pub trait CodeSource: Send + Sync + 'static {
+    /// The code. Whoever asks while it is being made waits for the same; after a failure the next one tries again.
+    /// The error is one line that says why there is none.
+    fn code(self: Arc<Self>) -> BoxFuture<'static, Result<Arc<Code>, String>>;
 }
 
 /// What a component needs and gives, by its own type.
@@ -40,6 +47,9 @@ pub enum CodeError {
     /// Code does not fit this engine, or needs more than an instance can have.
     #[error("its code does not fit this host: {0}")]
     Stored(String),
+    /// Nothing can run here.
+    #[error(transparent)]
+    Start(#[from] StartError),
 }
 
 /// Compiles a component to machine code. For the compiling child process alone: the work and memory
@@ -79,15 +89,6 @@ pub fn check_kind(bytes: &[u8]) -> Result<(), CodeError> {
 }
 
 impl Sandbox {
-    /// Names everything that decides whether stored code fits: the version of wasmtime, its settings
-    /// and this machine's processor.
-    #[must_use]
-    pub fn code_key(&self) -> String {
-        let mut hasher = DefaultHasher::new();
-        self.engine().precompile_compatibility_hash().hash(&mut hasher);
-        format!("{}-{:016x}", env!("CARGO_PKG_VERSION"), hasher.finish())
-    }
-
     /// Loads compiled code.
     ///
     /// `file` must be what [`compile`] gave, unaltered: the caller has checked its authentication tag
@@ -99,12 +100,13 @@ impl Sandbox {
         // wasmtime maps a path; this one names the very file that is open, whatever its folder holds by
         // now. The map outlives the handle.
         let path = open_file(&file.0);
+        let engine = &self.running()?.engine;
         // SAFETY: `Component::deserialize_file` needs the bytes to be wasmtime's own output and the file
         // to stay as it is. `AuthenticFile` can only be made by saying so; its one maker
         // (plugin/cache.rs) checks a keyed hash over all bytes of this handle, whose key only this user
         // can read, and files in the cache are written aside and renamed, never in place.
         #[allow(unsafe_code)]
-        let component = unsafe { Component::deserialize_file(self.engine(), path) };
+        let component = unsafe { Component::deserialize_file(engine, path) };
         component
             .map(|component| Code { component })
             .map_err(|error| CodeError::Stored(format!("{error:#}").replace('\n', " ")))

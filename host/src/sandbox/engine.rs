@@ -1,6 +1,7 @@
 //! The one engine of a process: how code is compiled and how instances are allocated. Decides
 //! nothing about a single call.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::num::NonZeroUsize;
 
 use wasmtime::{
@@ -98,4 +99,23 @@ pub fn pooled() -> Result<Engine> {
 /// When the machine's processor is not supported.
 pub(super) fn on_demand() -> Result<Engine> {
     Engine::new(&base())
+}
+
+/// Names everything that decides whether stored code fits; the same with a pool and without.
+pub(super) fn code_key(engine: &Engine) -> String {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    format!("{}-{:016x}", env!("CARGO_PKG_VERSION"), hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn code_has_one_name_with_a_pool_and_without() {
+        assert_eq!(code_key(&pooled().unwrap()), code_key(&on_demand().unwrap()));
+    }
 }

@@ -132,6 +132,9 @@ pub enum CallError {
     /// The plugin answered with an error of its own.
     #[error("{}", plugin_error(.0))]
     Plugin(wit::Error),
+    /// Its machine code, made before, cannot be had any more.
+    #[error("it cannot run: {0}")]
+    NoCode(String),
     /// The host failed; says how.
     #[error("internal: {0}")]
     Internal(String),

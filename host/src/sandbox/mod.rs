@@ -2,6 +2,7 @@
 //! wasmtime is in here. Knows grants; knows neither JSON-RPC nor the catalog's names.
 
 mod bindings;
+mod border;
 pub mod capability;
 mod code;
 mod context;
@@ -11,22 +12,26 @@ mod error;
 mod executor;
 pub mod json;
 mod limiter;
+mod linked;
 mod meter;
 mod operation;
 mod program;
+mod running;
 mod store;
 
-pub use code::{AuthenticFile, Code, CodeError, Interface, check_kind, compile};
+pub use code::{AuthenticFile, Code, CodeError, CodeSource, Interface, check_kind, compile};
 pub use context::{CallContext, Caller, ClientCapabilities, Events, ListKind, LogLevel, NoEvents};
 /// The engine that calls run on, for benchmarks that measure wasmtime alone beside them.
 #[doc(hidden)]
 pub use engine::pooled as engine_alone;
 pub use engine::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_MEMORY, MAX_TABLE_ELEMENTS, MAX_TABLES};
 pub use error::{Budget, CallError, LimitHit};
+pub use linked::PrepareError;
 pub use meter::{Counters, Usage};
 pub use operation::{
     CallTool, Complete, GetPrompt, ListPrompts, ListResources, ListTemplates, ListTools, Operation,
     ReadResource, Subscribe, Unsubscribe,
 };
-pub use program::{Finished, PrepareError, Program, Sandbox, Setup, StartError};
+pub use program::{Finished, Program, Setup};
+pub use running::{Sandbox, StartError};
 pub use store::CallState;

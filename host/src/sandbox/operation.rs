@@ -2,19 +2,61 @@
 
 use std::future::Future;
 
-use wasmtime::component::Instance;
+use wasmtime::component::{ComponentExportIndex, Instance, InstancePre};
 use wasmtime::{Result, Store};
 
 use super::bindings::exports::kennel::plugin::{completion, prompts, resources, tools};
 use super::bindings::kennel::plugin::types as wit;
-use super::{CallState, contract};
+use super::{CallState, Interface, contract};
 
-/// The exports a component has.
-pub(super) struct Exports {
-    pub(super) tools: Option<tools::GuestIndices>,
-    pub(super) resources: Option<resources::GuestIndices>,
-    pub(super) prompts: Option<prompts::GuestIndices>,
-    pub(super) completion: Option<completion::GuestIndices>,
+/// Which of the contract's interfaces a component exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Offers {
+    pub(super) tools: bool,
+    pub(super) resources: bool,
+    pub(super) prompts: bool,
+    pub(super) completion: bool,
+}
+
+impl Offers {
+    /// By the names of its exports.
+    pub(super) fn of(interface: &Interface) -> Self {
+        let has = |interface_name: &str| {
+            let prefix = format!("kennel:plugin/{interface_name}@");
+            interface.exports.iter().any(|name| name.starts_with(&prefix))
+        };
+        Self {
+            tools: has("tools"),
+            resources: has("resources"),
+            prompts: has("prompts"),
+            completion: has("completion"),
+        }
+    }
+}
+
+/// Where a component has what each operation calls, once it has code. Looked up once: a call looks for nothing.
+pub(super) struct Exports(Vec<Option<ComponentExportIndex>>);
+
+impl Exports {
+    /// An interface that is not there is an absence; a function that its interface lacks is an error.
+    ///
+    /// # Errors
+    /// When a function is missing.
+    pub(super) fn find(pre: &InstancePre<CallState>) -> Result<Self> {
+        let component = pre.component();
+        let ty = component.component_type();
+        let find = |(interface, function): &(&str, &str)| {
+            let prefix = format!("kennel:plugin/{interface}@");
+            let mut names = ty.exports(pre.engine()).map(|(name, _)| name);
+            let Some(name) = names.find(|name| name.starts_with(&prefix)) else { return Ok(None) };
+            let interface = component.get_export_index(None, name);
+            let found = interface.and_then(|index| component.get_export_index(Some(&index), function));
+            found
+                .map(Some)
+                .ok_or_else(|| wasmtime::Error::msg(format!("its export {name} has no {function}")))
+        };
+        FUNCTIONS.iter().map(find).collect::<Result<_>>().map(Self)
+    }
 }
 
 /// Size of something that came out of a guest, in bytes of text and data.
@@ -32,7 +74,7 @@ pub trait Operation: Send + Sized + 'static {
 
 /// How an operation enters the guest; kept apart so that no other room sees wasmtime.
 pub(super) trait Enter: Operation {
-    fn offered(exports: &Exports) -> bool;
+    fn offered(offers: Offers) -> bool;
 
     fn weight(output: &Self::Output) -> usize;
 
@@ -45,18 +87,24 @@ pub(super) trait Enter: Operation {
 }
 
 macro_rules! operations {
-    ($($(#[$doc:meta])* $name:ident($($arg:ident: $input:ty),*) -> $output:ty = $export:ident.$call:ident, $text:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $input:ty),*) -> $output:ty = $export:ident, $interface:literal, $function:literal;)*) => {
+        /// Names an operation's function in [`FUNCTIONS`] and [`Exports`].
+        enum Function { $($name),* }
+
+        /// The contract's interface and function of each operation.
+        const FUNCTIONS: &[(&str, &str)] = &[$(($interface, $function)),*];
+    $(
         $(#[$doc])*
         pub struct $name($(pub $input),*);
 
         impl Operation for $name {
             type Output = $output;
-            const EXPORT: &'static str = $text;
+            const EXPORT: &'static str = $interface;
         }
 
         impl Enter for $name {
-            fn offered(exports: &Exports) -> bool {
-                exports.$export.is_some()
+            fn offered(offers: Offers) -> bool {
+                offers.$export
             }
 
             fn weight(output: &Self::Output) -> usize {
@@ -69,12 +117,16 @@ macro_rules! operations {
                 store: &mut Store<CallState>,
                 instance: &Instance,
             ) -> Result<std::result::Result<Self::Output, wit::Error>> {
-                let Some(indices) = &exports.$export else {
-                    return Err(wasmtime::Error::msg(concat!("no export ", $text)));
+                let Some(index) = exports.0.get(Function::$name as usize).copied().flatten() else {
+                    return Err(wasmtime::Error::msg(concat!("no export ", $interface)));
                 };
-                let guest = indices.load(&mut *store, instance)?;
                 let Self($($arg),*) = self;
-                guest.$call(&mut *store $(, &$arg)*).await
+                let function = instance.get_typed_func::<
+                    ($(&$input,)*),
+                    (std::result::Result<$output, wit::Error>,),
+                >(&mut *store, index)?;
+                let (answer,) = function.call_async(&mut *store, ($(&$arg,)*)).await?;
+                Ok(answer)
             }
         }
     )*};
@@ -82,25 +134,25 @@ macro_rules! operations {
 
 operations! {
     /// All tools.
-    ListTools() -> Vec<contract::Tool> = tools.call_list_tools, "tools";
+    ListTools() -> Vec<contract::Tool> = tools, "tools", "list-tools";
     /// Runs a tool.
-    CallTool(call: contract::ToolCall) -> contract::ToolOutcome = tools.call_call_tool, "tools";
+    CallTool(call: contract::ToolCall) -> contract::ToolOutcome = tools, "tools", "call-tool";
     /// The resources there are now.
-    ListResources() -> Vec<contract::ResourceInfo> = resources.call_list_resources, "resources";
+    ListResources() -> Vec<contract::ResourceInfo> = resources, "resources", "list-resources";
     /// The resource templates.
-    ListTemplates() -> Vec<contract::ResourceTemplate> = resources.call_list_templates, "resources";
+    ListTemplates() -> Vec<contract::ResourceTemplate> = resources, "resources", "list-templates";
     /// Reads a resource.
-    ReadResource(call: contract::ResourceCall) -> contract::ReadOutcome = resources.call_read_resource, "resources";
+    ReadResource(call: contract::ResourceCall) -> contract::ReadOutcome = resources, "resources", "read-resource";
     /// A client wants to hear of a resource.
-    Subscribe(uri: String) -> () = resources.call_subscribe, "resources";
+    Subscribe(uri: String) -> () = resources, "resources", "subscribe";
     /// No client wants to hear of a resource any longer.
-    Unsubscribe(uri: String) -> () = resources.call_unsubscribe, "resources";
+    Unsubscribe(uri: String) -> () = resources, "resources", "unsubscribe";
     /// All prompts.
-    ListPrompts() -> Vec<contract::Prompt> = prompts.call_list_prompts, "prompts";
+    ListPrompts() -> Vec<contract::Prompt> = prompts, "prompts", "list-prompts";
     /// Fills in a prompt.
-    GetPrompt(call: contract::PromptCall) -> contract::PromptOutcome = prompts.call_get_prompt, "prompts";
+    GetPrompt(call: contract::PromptCall) -> contract::PromptOutcome = prompts, "prompts", "get-prompt";
     /// Proposes values for an argument.
-    Complete(call: contract::CompletionCall) -> contract::Completions = completion.call_complete, "completion";
+    Complete(call: contract::CompletionCall) -> contract::Completions = completion, "completion", "complete";
 }
 
 /// Bytes a record costs besides its texts, so that a list of a million empty ones is not free.

@@ -1,103 +1,28 @@
 //! A component made ready to run under one plugin's grants, and the way of one call through it: a
 //! place in the queue, a fresh instance, its budget, its end.
 
-use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::task::Poll;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wasmtime::component::{InstancePre, Linker, ResourceTable, ResourceTableError};
-use wasmtime::{CallHook, CallHookHandler, Engine, Result, Store, StoreContextMut, Trap};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use wasmtime::component::{ResourceTable, ResourceTableError};
+use wasmtime::{Store, Trap};
 
 use crate::grants::{Grants, Limits};
 
-use super::bindings::exports::kennel::plugin::{completion, prompts, resources, tools};
+use super::border::Border;
 use super::capability::stdio::{Capture, Captured};
-use super::capability::{Configure, ConfigureError, files, host, http, state, wasi};
-use super::code::Code;
+use super::capability::{Configure, files, host, http, state, wasi};
+use super::code::{CodeSource, Interface};
 use super::engine::{self, SLICE_FUEL};
 use super::error::{Budget, CallError, LimitHit, hides_fuel, seconds};
-use super::executor::{Executor, TaskOwner};
+use super::executor::TaskOwner;
 use super::limiter::{Limiter, Refused};
-use super::operation::{Enter, Exports};
+use super::linked::{Linked, PrepareError};
+use super::operation::{Enter, Offers};
+use super::running::Sandbox;
 use super::{CallContext, CallState, Counters, Usage};
-
-/// Fuel for one crossing of the border, whatever is called: about what it costs in time.
-const CROSSING_FUEL: u64 = 500;
-
-/// The engine with everything behind the imports, and the threads that guests run on. One a process.
-pub struct Sandbox {
-    engine: Engine,
-    /// Whether instances come out of a pool, and so fit its slots or do not.
-    pooled: bool,
-    linker: Linker<CallState>,
-    executor: Executor,
-    /// Drives timers and sockets, and runs blocking file work; kept for as long as calls run.
-    _io: tokio::runtime::Runtime,
-    slots: Arc<Semaphore>,
-    owners: AtomicU64,
-}
-
-/// Why the sandbox cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Wasmtime refuses.
-    #[error("the WebAssembly engine cannot start: {0}")]
-    Engine(#[source] wasmtime::Error),
-    /// The system refuses a thread.
-    #[error("the guests' threads cannot start: {0}")]
-    Threads(#[source] std::io::Error),
-}
-
-impl Sandbox {
-    /// Starts it: the engine, the linked imports and the guests' threads.
-    ///
-    /// # Errors
-    /// When the machine cannot run wasmtime or start threads.
-    pub fn start() -> std::result::Result<Arc<Self>, StartError> {
-        let (engine, pooled) = match engine::pooled() {
-            Ok(engine) => (engine, true),
-            Err(error) => {
-                tracing::warn!("no pool of instances, calls will be slower: {error:#}");
-                (engine::on_demand().map_err(StartError::Engine)?, false)
-            }
-        };
-        let linker = link(&engine).map_err(StartError::Engine)?;
-        let io = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .max_blocking_threads(32)
-            .thread_name("guest-io")
-            .enable_all()
-            .build()
-            .map_err(StartError::Threads)?;
-        let executor = Executor::start(io.handle()).map_err(StartError::Threads)?;
-        let slots = Arc::new(Semaphore::new(engine::POOL_SLOTS as usize));
-        Ok(Arc::new(Self { engine, pooled, linker, executor, _io: io, slots, owners: AtomicU64::new(0) }))
-    }
-
-    pub(super) fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
-    /// What an instance must fit, in words: what did not fit other bounds may fit these.
-    #[must_use]
-    pub fn bounds(&self) -> String {
-        if self.pooled { engine::bounds() } else { "no pool".into() }
-    }
-}
-
-/// Puts every capability behind its import. What was not granted refuses when it is called.
-fn link(engine: &Engine) -> Result<Linker<CallState>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    files::link(&mut linker)?;
-    http::link(&mut linker)?;
-    state::link(&mut linker)?;
-    host::link(&mut linker)?;
-    Ok(linker)
-}
 
 /// What a program runs under.
 pub struct Setup<'a> {
@@ -113,22 +38,12 @@ pub struct Setup<'a> {
     pub state_dir: &'a std::path::Path,
 }
 
-/// Why a component cannot run here.
-#[derive(Debug, thiserror::Error)]
-pub enum PrepareError {
-    /// It imports or exports something that does not fit.
-    #[error("{0}")]
-    Link(String),
-    /// What was granted cannot be given.
-    #[error(transparent)]
-    Configure(#[from] ConfigureError),
-}
-
-/// A component ready to run under one plugin's grants.
+/// A component ready to run under one plugin's grants. It has no machine code before the first call.
 pub struct Program {
     sandbox: Arc<Sandbox>,
-    pre: InstancePre<CallState>,
-    exports: Exports,
+    source: Arc<dyn CodeSource>,
+    linked: OnceCell<Arc<Linked>>,
+    offers: Offers,
     host: Arc<host::Host>,
     base: wasi::Base,
     files: files::Configured,
@@ -144,7 +59,7 @@ pub struct Program {
 #[derive(Debug)]
 pub struct Finished<T> {
     /// What came of it.
-    pub result: std::result::Result<T, CallError>,
+    pub result: Result<T, CallError>,
     /// What it used.
     pub usage: Usage,
     /// What the guest wrote to standard output and standard error.
@@ -168,20 +83,16 @@ impl<T> Finished<T> {
 }
 
 impl Program {
-    /// Makes a component ready.
+    /// Makes a component ready to be given code.
     ///
     /// # Errors
-    /// When an import is missing, an export does not fit, or a grant cannot be given.
+    /// When a grant cannot be given.
     pub fn prepare(
         sandbox: &Arc<Sandbox>,
-        code: &Code,
+        source: Arc<dyn CodeSource>,
+        interface: &Interface,
         setup: Setup<'_>,
-    ) -> std::result::Result<Arc<Self>, PrepareError> {
-        let pre = sandbox
-            .linker
-            .instantiate_pre(&code.component)
-            .map_err(|error| PrepareError::Link(format!("{error:#}").replace('\n', " ")))?;
-        let exports = exports(&pre)?;
+    ) -> Result<Arc<Self>, PrepareError> {
         let configure = Configure {
             plugin: &setup.host.plugin,
             grants: setup.grants,
@@ -190,49 +101,72 @@ impl Program {
         };
         Ok(Arc::new(Self {
             sandbox: sandbox.clone(),
-            exports,
+            source,
+            linked: OnceCell::new(),
+            offers: Offers::of(interface),
             base: wasi::Base::configure(&setup.grants.env, setup.surroundings),
             files: files::Configured::configure(&configure)?,
             http: http::Configured::configure(&configure)?,
             state: state::Configured::configure(&configure)?,
             turns: Arc::new(Semaphore::new(setup.limits.concurrency.max(1))),
-            owner: TaskOwner(sandbox.owners.fetch_add(1, Ordering::Relaxed)),
+            owner: sandbox.new_owner(),
             waiting: AtomicUsize::new(0),
             host: Arc::new(setup.host),
             limits: setup.limits,
-            pre,
         }))
+    }
+
+    /// Gets the code and links it; the first call does the same by itself.
+    ///
+    /// # Errors
+    /// When there is no code, an import is missing or an export does not fit.
+    pub async fn link(&self) -> Result<(), PrepareError> {
+        self.linked().await.map(|_| ())
+    }
+
+    async fn linked(&self) -> Result<&Arc<Linked>, PrepareError> {
+        if let Some(linked) = self.linked.get() {
+            return Ok(linked);
+        }
+        let link = || async { Linked::of(&self.sandbox, &self.source).await.map(Arc::new) };
+        self.linked.get_or_try_init(link).await
     }
 
     /// Whether the component exports what the operation needs.
     #[must_use]
     #[allow(private_bounds)] // `Enter` names wasmtime, which no other room may see.
     pub fn offers<O: Enter>(&self) -> bool {
-        O::offered(&self.exports)
+        O::offered(self.offers)
     }
 
     /// Runs one operation in a fresh instance. Dropping the future, or cancelling the context's
     /// token, ends the guest at its next yield, within milliseconds.
     #[allow(private_bounds)] // `Enter` names wasmtime, which no other room may see.
     pub async fn call<O: Enter>(self: &Arc<Self>, operation: O, context: CallContext) -> Finished<O::Output> {
-        if !O::offered(&self.exports) {
+        if !O::offered(self.offers) {
             return Finished::not_run(CallError::Unsupported(O::EXPORT));
         }
-        let permits = tokio::select! {
+        let admitted = async {
+            let permits = self.admit().await?;
+            let linked = self.linked().await.map_err(|error| CallError::NoCode(error.to_string()))?;
+            Ok((permits, linked.clone()))
+        };
+        let admitted = tokio::select! {
             biased;
-            permits = self.admit() => permits,
+            admitted = admitted => admitted,
             () = context.cancel.cancelled() => Err(CallError::Cancelled),
         };
-        let permits = match permits {
-            Ok(permits) => permits,
+        let (permits, linked) = match admitted {
+            Ok(admitted) => admitted,
             Err(error) => return Finished::not_run(error),
         };
         let program = self.clone();
         // Boxed where it is made: on its way to the guests' threads it passes through several hands.
-        let task = self.sandbox.executor.spawn(
+        let running = linked.running.clone();
+        let task = running.executor.spawn(
             self.owner,
             Box::pin(async move {
-                let finished = program.run(operation, context).await;
+                let finished = program.run(&linked, operation, context).await;
                 drop(permits);
                 finished
             }),
@@ -244,7 +178,7 @@ impl Program {
     }
 
     /// Waits for the plugin's turn and for a slot of the pool. A queue over its bound is `busy`.
-    async fn admit(&self) -> std::result::Result<[OwnedSemaphorePermit; 2], CallError> {
+    async fn admit(&self) -> Result<[OwnedSemaphorePermit; 2], CallError> {
         let closed = |_| CallError::Internal("the sandbox is closing".into());
         let turn = match self.turns.clone().try_acquire_owned() {
             Ok(turn) => turn,
@@ -253,11 +187,16 @@ impl Program {
                 self.turns.clone().acquire_owned().await.map_err(closed)?
             }
         };
-        let slot = self.sandbox.slots.clone().acquire_owned().await.map_err(closed)?;
+        let slot = self.sandbox.slots().acquire_owned().await.map_err(closed)?;
         Ok([turn, slot])
     }
 
-    async fn run<O: Enter>(&self, operation: O, context: CallContext) -> Finished<O::Output> {
+    async fn run<O: Enter>(
+        &self,
+        linked: &Linked,
+        operation: O,
+        context: CallContext,
+    ) -> Finished<O::Output> {
         let started = Instant::now();
         let limits = &self.limits;
         let counters = Arc::new(Counters::default());
@@ -278,7 +217,7 @@ impl Program {
             limiter: Limiter::new(limits),
             fuel_at_yield: limits.fuel,
         };
-        let mut store = Store::new(&self.sandbox.engine, state);
+        let mut store = Store::new(&linked.running.engine, state);
         store.limiter(|state| &mut state.limiter);
         store.call_hook_async(Border);
         store.set_hostcall_fuel(limits.hostcall_bytes);
@@ -287,8 +226,8 @@ impl Program {
         let guest = async {
             store.set_fuel(limits.fuel)?;
             store.fuel_async_yield_interval(Some(SLICE_FUEL))?;
-            let instance = self.pre.instantiate_async(&mut store).await?;
-            operation.enter(&self.exports, &mut store, &instance).await
+            let instance = linked.pre.instantiate_async(&mut store).await?;
+            operation.enter(&linked.exports, &mut store, &instance).await
         };
         let ended = tokio::select! {
             biased;
@@ -373,38 +312,11 @@ enum Ended<T> {
     Deadline,
 }
 
-/// Looks up which of the contract's interfaces a component exports. One that is there but does not
-/// fit is an error, not an absence.
-fn exports(pre: &InstancePre<CallState>) -> std::result::Result<Exports, PrepareError> {
-    let mut found = Vec::new();
-    let component = pre.component();
-    for (name, _) in component.component_type().exports(pre.engine()) {
-        found.push(name.to_owned());
-    }
-    let has = |interface: &str| {
-        let prefix = format!("kennel:plugin/{interface}@");
-        found.iter().any(|name| name.starts_with(&prefix))
-    };
-    fn fit<T>(present: bool, indices: Result<T>) -> std::result::Result<Option<T>, PrepareError> {
-        match (present, indices) {
-            (false, _) => Ok(None),
-            (true, Ok(indices)) => Ok(Some(indices)),
-            (true, Err(error)) => Err(PrepareError::Link(format!("{error:#}").replace('\n', " "))),
-        }
-    }
-    Ok(Exports {
-        tools: fit(has("tools"), tools::GuestIndices::new(pre))?,
-        resources: fit(has("resources"), resources::GuestIndices::new(pre))?,
-        prompts: fit(has("prompts"), prompts::GuestIndices::new(pre))?,
-        completion: fit(has("completion"), completion::GuestIndices::new(pre))?,
-    })
-}
-
 /// A place in a plugin's queue, given back when dropped.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
-    fn enter(count: &'a AtomicUsize, bound: usize) -> std::result::Result<Self, CallError> {
+    fn enter(count: &'a AtomicUsize, bound: usize) -> Result<Self, CallError> {
         let before = count.fetch_add(1, Ordering::Relaxed);
         let place = Self(count);
         if before >= bound { Err(CallError::Busy(before)) } else { Ok(place) }
@@ -415,52 +327,4 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// Runs at every crossing of the border: charges the guest for what the host did, and makes a guest
-/// that lives in host calls yield. (Setting the fuel restarts wasmtime's own yield interval, so that
-/// such a guest would never yield by itself.)
-struct Border;
-
-#[wasmtime_wasi::async_trait]
-impl CallHookHandler<CallState> for Border {
-    async fn handle_call_event(
-        &self,
-        mut store: StoreContextMut<'_, CallState>,
-        hook: CallHook,
-    ) -> Result<()> {
-        let base = match hook {
-            CallHook::CallingHost => CROSSING_FUEL,
-            CallHook::ReturningFromHost => 0,
-            CallHook::CallingWasm | CallHook::ReturningFromWasm => return Ok(()),
-        };
-        let cost = base + store.data().host.counters().take_due();
-        if cost == 0 {
-            return Ok(());
-        }
-        let Some(left) = store.get_fuel()?.checked_sub(cost) else {
-            store.set_fuel(0)?;
-            return Err(Trap::OutOfFuel.into());
-        };
-        store.set_fuel(left)?;
-        let state = store.data_mut();
-        if state.fuel_at_yield.saturating_sub(left) >= SLICE_FUEL {
-            state.fuel_at_yield = left;
-            yield_now().await;
-        }
-        Ok(())
-    }
-}
-
-/// Gives way once.
-fn yield_now() -> impl Future<Output = ()> {
-    let mut yielded = false;
-    std::future::poll_fn(move |cx| {
-        if yielded {
-            return Poll::Ready(());
-        }
-        yielded = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
 }

@@ -10,6 +10,7 @@ use rmcp::model::{
 };
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 use super::front_door::{Refusal, id_text};
 use super::outbox::Outbox;
@@ -32,6 +33,8 @@ pub(super) struct Inbox {
     in_flight: usize,
     queued_bytes: usize,
     drain: Duration,
+    /// Cancelled when nothing is left but change streams, so that they end too.
+    closing: CancellationToken,
 }
 
 #[derive(Default)]
@@ -66,8 +69,22 @@ enum Place {
     Stream,
 }
 
+/// Whether an answer is likely to be followed by another at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// No request is being worked on.
+    Nothing,
+    /// Others are, or wait for it.
+    More,
+}
+
 impl Inbox {
-    pub(super) fn new(in_flight: usize, queued_bytes: usize, drain: Duration) -> Self {
+    pub(super) fn new(
+        in_flight: usize,
+        queued_bytes: usize,
+        drain: Duration,
+        closing: CancellationToken,
+    ) -> Self {
         Self {
             state: Mutex::default(),
             arrived: Arc::new(Notify::new()),
@@ -75,6 +92,7 @@ impl Inbox {
             in_flight: in_flight.max(1),
             queued_bytes,
             drain,
+            closing,
         }
     }
 
@@ -183,17 +201,18 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    /// A request is being answered. False when nobody waits for that any longer.
-    pub(super) fn answered(&self, id: &RequestId) -> bool {
+    /// A request is being answered. None when nobody waits for that any longer; else what comes after it.
+    pub(super) fn answered(&self, id: &RequestId) -> Option<Then> {
         let mut state = self.lock();
-        let Some(place) = state.live.remove(id) else { return false };
+        let place = state.live.remove(id)?;
         state.leave(place);
         let wake = !state.queue.is_empty() || state.ended.is_some();
+        let then = if state.running == 0 && state.queue.is_empty() { Then::Nothing } else { Then::More };
         drop(state);
         if wake {
             self.arrived.notify_one();
         }
-        true
+        Some(then)
     }
 
     /// Nothing more will come in: what is here is worked on for the length of the drain.
@@ -254,8 +273,12 @@ impl Inbox {
                     }
                     return Some(message);
                 }
+                let idle = state.running == 0 && state.queue.is_empty();
+                if state.ended.is_some() && idle {
+                    self.closing.cancel();
+                }
                 match state.ended {
-                    Some(_) if state.running == 0 && state.queue.is_empty() => return None,
+                    Some(_) if idle && state.streams == 0 => return None,
                     Some(ended) if state.ready && ended.elapsed() >= self.drain => return None,
                     Some(ended) if state.ready => Some(ended + self.drain),
                     _ => None,

@@ -1,11 +1,15 @@
 //! The way out of a pipe: answers are put into one buffer, and a thread of its own writes whatever is there in
-//! one go. Bounds what waits for a client that does not read; never reorders and never drops.
+//! one go. An answer that nothing follows goes out at once if the pipe takes it without waiting. Bounds what waits for
+//! a client that does not read; never reorders and never drops.
 
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use tokio::sync::Notify;
+
+use super::inbox::Then;
 
 /// Most bytes of answers from the front door itself that may wait.
 const DIRECT_ROOM: usize = 1 << 20;
@@ -15,6 +19,8 @@ const KEEP: usize = 1 << 20;
 
 pub(super) struct Outbox {
     state: Mutex<State>,
+    /// The pipe, for what can be written without waiting.
+    pipe: OwnedFd,
     /// For the writing thread: there is something to write, or it is over.
     filled: Condvar,
     /// For the reading thread: direct answers were written.
@@ -48,9 +54,10 @@ impl State {
 }
 
 impl Outbox {
-    pub(super) fn new(high: usize, wake_inbox: Arc<Notify>) -> Self {
+    pub(super) fn new(pipe: OwnedFd, high: usize, wake_inbox: Arc<Notify>) -> Self {
         Self {
             state: Mutex::default(),
+            pipe,
             filled: Condvar::new(),
             direct_room: Condvar::new(),
             room: Notify::new(),
@@ -66,7 +73,10 @@ impl Outbox {
 
     /// Puts a message behind those that wait. Never blocks: the number of answers that can come is bounded by
     /// the requests that were let in, which is where the client is held back.
-    pub(super) fn put<T: Serialize>(&self, message: &T) -> serde_json::Result<()> {
+    ///
+    /// With nothing to follow it is written here and now if nobody else is writing, because to wake a thread for it
+    /// takes longer than most calls. With more to come the thread writes several at once.
+    pub(super) fn put<T: Serialize>(&self, message: &T, then: Then) -> serde_json::Result<()> {
         let mut state = self.lock();
         if state.broken || state.last {
             return Ok(());
@@ -78,8 +88,15 @@ impl Outbox {
         } else {
             state.waiting.push(b'\n');
         }
+        if then == Then::Nothing && before == 0 && state.writing == 0 {
+            let gone = write_now(&self.pipe, &state.waiting);
+            state.waiting.drain(..gone);
+        }
+        let left = !state.waiting.is_empty();
         drop(state);
-        self.filled.notify_one();
+        if left {
+            self.filled.notify_one();
+        }
         written
     }
 
@@ -173,5 +190,78 @@ impl Outbox {
         self.lock().last = true;
         self.filled.notify_one();
         self.finished.notified().await;
+    }
+}
+
+/// Writes what the pipe takes without waiting; gives how much that was. What cannot be written for any other reason is
+/// left to the writing thread, which will meet the same and says so.
+#[cfg(target_os = "linux")]
+fn write_now(pipe: &OwnedFd, bytes: &[u8]) -> usize {
+    use rustix::io::ReadWriteFlags;
+    // Not a mode of the pipe, which others may share, but of this one write. The offset is "wherever it is".
+    let here = u64::MAX;
+    rustix::io::pwritev2(pipe, &[std::io::IoSlice::new(bytes)], here, ReadWriteFlags::NOWAIT).unwrap_or(0)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn write_now(_: &OwnedFd, _: &[u8]) -> usize {
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs::File;
+    use std::io::{BufRead as _, BufReader};
+
+    use super::*;
+
+    fn pipe() -> (BufReader<std::io::PipeReader>, Outbox, File) {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let outbox = Outbox::new(writer.try_clone().unwrap().into(), 1 << 20, Arc::default());
+        (BufReader::new(reader), outbox, File::from(OwnedFd::from(writer)))
+    }
+
+    fn line(reader: &mut BufReader<std::io::PipeReader>) -> String {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        line
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_answer_that_nothing_follows_is_out_at_once() {
+        let (mut reader, outbox, _) = pipe();
+        // No thread writes.
+        outbox.put(&"last", Then::Nothing).unwrap();
+        assert_eq!(line(&mut reader), "\"last\"\n");
+        assert_eq!(outbox.lock().pending(), 0);
+    }
+
+    #[test]
+    fn what_waits_is_not_overtaken() {
+        let (mut reader, outbox, output) = pipe();
+        outbox.put(&1, Then::More).unwrap();
+        outbox.put(&2, Then::Nothing).unwrap();
+        outbox.lock().last = true;
+        outbox.write_all(output);
+        assert_eq!([line(&mut reader), line(&mut reader)], ["1\n", "2\n"]);
+    }
+
+    /// A pipe takes a part of a large answer; the thread writes the rest, and what came after it.
+    #[test]
+    fn a_full_pipe_holds_nobody_up_and_loses_nothing() {
+        let (mut reader, outbox, output) = pipe();
+        let large = "x".repeat(1 << 20);
+        outbox.put(&large, Then::Nothing).unwrap();
+        outbox.put(&"after", Then::Nothing).unwrap();
+        assert!(outbox.lock().pending() > 0);
+        outbox.lock().last = true;
+        std::thread::scope(|scope| {
+            scope.spawn(|| outbox.write_all(output));
+            assert_eq!(line(&mut reader), format!("\"{large}\"\n"));
+            assert_eq!(line(&mut reader), "\"after\"\n");
+        });
     }
 }

@@ -2,6 +2,7 @@
 //! holds up the protocol. Frames messages and decides when it is over; knows no method but by the front door.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use rmcp::transport::Transport;
 use tokio_util::sync::CancellationToken;
 
 use super::front_door::{self, Admitted};
-use super::inbox::Inbox;
+use super::inbox::{Inbox, Then};
 use super::outbox::Outbox;
 use crate::mcp::{Backend, KennelHandler};
 
@@ -72,7 +73,6 @@ pub async fn serve_process<B: Backend>(
     handler: KennelHandler<B>,
     options: Options,
 ) -> Result<(), ServeError> {
-    use std::os::fd::AsFd as _;
     // Descriptors of our own: the standard library's have locks and buffers that we do not want.
     let input = std::fs::File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     let output = std::fs::File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
@@ -102,30 +102,34 @@ pub async fn serve_process<B: Backend>(
 pub async fn serve<B: Backend>(
     handler: KennelHandler<B>,
     input: impl Read + Send + 'static,
-    output: impl Write + Send + 'static,
+    output: impl Write + AsFd + Send + 'static,
     options: Options,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let backend = handler.backend().clone();
     let ready = async move { backend.ready().await };
-    serve_service(handler, ready, input, output, options, stop).await
+    let closing = handler.closing();
+    serve_service(handler, ready, closing, input, output, options, stop).await
 }
 
 /// Serves one client with any server of the protocol library, for comparison: the arguments of tool calls come
-/// in the extension [`RawArguments`](crate::mcp::RawArguments). The drain does not pass before `ready` is done.
+/// in the extension [`RawArguments`](crate::mcp::RawArguments). The drain does not pass before `ready` is
+/// done; `closing` is cancelled when nothing is left but change streams, which should end then.
 ///
 /// # Errors
 /// When threads cannot be had, or the protocol's task failed.
 pub async fn serve_service<S: Service<RoleServer>>(
     service: S,
     ready: impl Future<Output = ()> + Send + 'static,
+    closing: CancellationToken,
     input: impl Read + Send + 'static,
-    output: impl Write + Send + 'static,
+    output: impl Write + AsFd + Send + 'static,
     options: Options,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let inbox = Arc::new(Inbox::new(options.in_flight, options.queued_bytes, options.drain));
-    let outbox = Arc::new(Outbox::new(options.output_bytes, inbox.waker()));
+    let inbox = Arc::new(Inbox::new(options.in_flight, options.queued_bytes, options.drain, closing));
+    let pipe = output.as_fd().try_clone_to_owned()?;
+    let outbox = Arc::new(Outbox::new(pipe, options.output_bytes, inbox.waker()));
 
     // The threads are not waited for: one may sit in a read or a write that never ends.
     std::thread::Builder::new().name("kennel-stdout".into()).spawn({
@@ -247,14 +251,16 @@ impl Transport<RoleServer> for Pipes {
         let is_answer = id.is_some();
         // Here and not in the future: the library polls those in any order.
         let put = match id {
-            // Cancelled while its answer was on the way.
-            Some(id) if !self.inbox.answered(id) => Ok(()),
-            Some(id) => self.outbox.put(&item).or_else(|error| {
-                let message = format!("the answer could not be written as JSON: {error}");
-                let error = ErrorData::internal_error(message, None);
-                self.outbox.put(&TxJsonRpcMessage::<RoleServer>::error(error, Some(id.clone())))
-            }),
-            None => self.outbox.put(&item),
+            Some(id) => match self.inbox.answered(id) {
+                // Cancelled while its answer was on the way.
+                None => Ok(()),
+                Some(then) => self.outbox.put(&item, then).or_else(|error| {
+                    let message = format!("the answer could not be written as JSON: {error}");
+                    let error = ErrorData::internal_error(message, None);
+                    self.outbox.put(&TxJsonRpcMessage::<RoleServer>::error(error, Some(id.clone())), then)
+                }),
+            },
+            None => self.outbox.put(&item, Then::More),
         };
         let outbox = self.outbox.clone();
         async move {
@@ -271,13 +277,13 @@ impl Transport<RoleServer> for Pipes {
         if message.is_none() {
             // Whatever still runs has had its time, and what waits will not get any.
             for answer in self.inbox.close() {
-                if let Err(error) = self.outbox.put(&answer) {
+                if let Err(error) = self.outbox.put(&answer, Then::More) {
                     tracing::error!(%error, "a last answer could not be written as JSON");
                 }
             }
             self.cancel.cancel();
         }
-        message
+        message.map(front_door::for_library)
     }
 
     async fn close(&mut self) -> Result<(), PipeError> {

@@ -27,6 +27,8 @@ pub struct Inner {
     pub running: AtomicUsize,
     pub calls: AtomicUsize,
     pub last_client: Mutex<Option<ClientFacts>>,
+    /// `+URI` and `-URI`, in the order they came.
+    pub subscriptions: Mutex<Vec<String>>,
 }
 
 pub fn tool(name: &str) -> Tool {
@@ -78,6 +80,7 @@ impl Native {
             running: AtomicUsize::new(0),
             calls: AtomicUsize::new(0),
             last_client: Mutex::default(),
+            subscriptions: Mutex::default(),
         }))
     }
 }
@@ -203,7 +206,16 @@ impl Backend for Native {
     }
 
     async fn subscribe(&self, uri: &str, _: CallInfo) -> Result<(), CallFailure> {
-        if uri.starts_with("mem:") { Ok(()) } else { Err(CallFailure::NotFound(uri.into())) }
+        if !uri.starts_with("mem:") {
+            return Err(CallFailure::NotFound(uri.into()));
+        }
+        self.0.subscriptions.lock().unwrap().push(format!("+{uri}"));
+        Ok(())
+    }
+
+    async fn unsubscribe(&self, uri: &str, _: CallInfo) -> Result<(), CallFailure> {
+        self.0.subscriptions.lock().unwrap().push(format!("-{uri}"));
+        Ok(())
     }
 
     async fn get_prompt(

@@ -256,3 +256,27 @@ fn progress_and_log_come_in_order_and_before_the_result() {
     newer.request(2, "tools/call", modern(level));
     assert_eq!(newer.hear()["method"], "notifications/message");
 }
+
+#[test]
+fn who_is_gone_has_unsubscribed() {
+    let log = |client: &Client| client.catalog.0.subscriptions.lock().unwrap().join(" ");
+    let mut client = Client::legacy();
+    for (id, method) in
+        ["subscribe", "subscribe", "unsubscribe", "unsubscribe", "subscribe"].into_iter().enumerate()
+    {
+        let answer = client.ask(id, &format!("resources/{method}"), json!({"uri": "mem:///a"}));
+        assert_eq!(answer["result"], json!({}), "{answer}");
+    }
+    assert_eq!(log(&client), "+mem:///a -mem:///a +mem:///a");
+
+    let filter = json!({"resourceSubscriptions": ["mem:///b", "nobody:///", "mem:///c"]});
+    client.request("stream", "subscriptions/listen", modern(json!({"notifications": filter})));
+    assert_eq!(client.hear()["method"], "notifications/subscriptions/acknowledged");
+    client.until("the stream subscribes", |_| log(&client).ends_with("+mem:///b +mem:///c"));
+    client.cancel("stream");
+    client.until("the stream unsubscribes", |_| {
+        let log = log(&client);
+        log.contains("-mem:///b") && log.contains("-mem:///c")
+    });
+    assert!(!log(&client).contains("nobody"), "{}", log(&client));
+}

@@ -73,8 +73,8 @@ impl Bench {
         home.create()?;
         let plugin = self.plugin(&home, &surroundings)?;
         // Compiled once: code is kept by the component's hash, and nothing of a test is in it.
-        let cache = Cache::open(&self.folder.path().join("cache"), &self.sandbox.code_key())?;
-        let loader = Loader::new(self.sandbox.clone(), cache, self.compiler.clone(), home.state());
+        let cache = Cache::open(&self.folder.path().join("cache"), self.sandbox.code_key())?;
+        let loader = Loader::new(self.sandbox.clone(), cache, self.compiler.clone(), &home);
         let approval = Approval::Unapproved("a plugin under test is its author's".to_owned());
         let plugin = self
             .runtime
