@@ -65,7 +65,7 @@ pub(super) fn same(plugin: &Plugin, call: &CallInfo) -> Result<(), CallFailure> 
         return Ok(());
     }
     Err(CallFailure::Stale(format!(
-        "the plugin `{}` that asked is another one by now; make the call again from its beginning",
+        "the plugin `{}` that asked is another one by now",
         resumption.asker.plugin
     )))
 }
