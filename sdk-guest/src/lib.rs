@@ -94,6 +94,7 @@ pub use kennel_sdk_macros::complete;
 ///         tcp: [{ address: "db.example.org:5432", why: "runs your queries" }],
 ///         elicit: true,
 ///         sample: true,
+///         roots: true,
 ///     },
 /// }
 /// ```

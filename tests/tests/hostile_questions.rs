@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use kennel_tests::asker::{
-    GRANTED, accept, all_capabilities, ask, asker_home, form, modern, roots, rounds, sample, state, url,
+    GRANTED, accept, all_capabilities, ask, asker_home, form, roots, rounds, sample, state, url,
 };
 use kennel_tests::{Client, refusal};
 use serde_json::{Value, json};
@@ -134,8 +134,7 @@ fn a_state_is_good_once_for_its_own_call() {
     let arguments = rounds(&[&[form("k", "name")]]);
     let given = json!({"k": accept(&json!({"name": "Ada"}))});
     let with = |state: &Value| json!({"inputResponses": given, "requestState": state});
-    let call = |tool: &str, arguments: &Value, more: &Value, name: &str| {
-        let mut params = Client::call_params(tool, arguments);
+    let request = |method: &str, mut params: Value, more: &Value, name: &str| {
         params["_meta"] = json!({
             "io.modelcontextprotocol/clientCapabilities": all_capabilities(),
             "io.modelcontextprotocol/clientInfo": {"name": name, "version": "0"},
@@ -143,7 +142,10 @@ fn a_state_is_good_once_for_its_own_call() {
         for (key, value) in more.as_object().unwrap() {
             params[key] = value.clone();
         }
-        client.modern("tools/call", params)
+        client.modern(method, params)
+    };
+    let call = |tool: &str, arguments: &Value, more: &Value, name: &str| {
+        request("tools/call", Client::call_params(tool, arguments), more, name)
     };
     let fresh = || state(&call("asker__ask", &arguments, &json!({}), "one"));
     let mine = fresh();
@@ -161,8 +163,8 @@ fn a_state_is_good_once_for_its_own_call() {
     no("moved to another plugin", call("twin__ask", &arguments, &with(&mine), "one"));
     no("moved to other arguments", call("asker__ask", &other_arguments, &with(&mine), "one"));
     no("moved to another caller", call("asker__ask", &arguments, &with(&mine), "two"));
-    let prompt = json!({"name": "asker__greet"});
-    no("moved to a prompt", modern(&client, "prompts/get", prompt, &all_capabilities(), &with(&fresh())));
+    let prompt = request("prompts/get", json!({"name": "asker__greet"}), &with(&mine), "one");
+    no("moved to a prompt", prompt);
     // None of these used it up.
     assert_eq!(call("asker__ask", &arguments, &with(&mine), "one").unwrap()["resultType"], "complete");
     no("used again", call("asker__ask", &arguments, &with(&mine), "one"));

@@ -78,9 +78,6 @@ pub(super) fn admit<T: MayAsk>(plugin: &Plugin, call: &CallInfo, finished: &mut 
     match count(plugin, before, pending) {
         Ok(spent) => spent,
         Err(error) => {
-            if let CallError::Plugin(wit::Error::Denied(what)) = &error {
-                finished.denials.push(what.clone());
-            }
             finished.result = Err(error);
             before
         }

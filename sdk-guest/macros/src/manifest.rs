@@ -238,6 +238,7 @@ mod tests {
                 tcp: [{ address: "db:5432", why: "f" }],
                 elicit: true,
                 sample: false,
+                roots: true,
             }"#,
         )
         .unwrap();
@@ -252,7 +253,7 @@ mod tests {
                     "env": [{"name": "BASE", "why": "d"}],
                     "settings": [{"name": "size", "why": "e"}],
                     "tcp": [{"address": "db:5432", "why": "f"}],
-                    "elicit": true, "sample": false
+                    "elicit": true, "sample": false, "roots": true
                 }
             })
         );
