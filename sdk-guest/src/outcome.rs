@@ -106,8 +106,9 @@ impl Questions {
         self
     }
 
-    /// A form for the person: the fields of `T`, which must be flat (strings, numbers, booleans,
-    /// choices). The answer is [`Context::answer`](crate::Context::answer)`::<T>(key)`.
+    /// A form for the person: the fields of `T`, which must be flat: strings, numbers, booleans, enums of
+    /// plain names, and a `Vec` of such an enum where several may be chosen. A variant's `title` is what the
+    /// person reads; `#[serde(default)]` fills a field in beforehand. The answer is [`Context::answer`](crate::Context::answer)`::<T>(key)`.
     #[must_use]
     pub fn form<T: JsonSchema>(self, key: impl Into<String>, message: impl Into<String>) -> Self {
         let form = schema::form::<T>()
@@ -178,6 +179,15 @@ pub enum Answer<T> {
 }
 
 impl<T> Answer<T> {
+    /// What they did, in the protocol's word: `accept`, `decline` or `cancel`.
+    pub const fn action(&self) -> &'static str {
+        match self {
+            Self::Accepted(_) => "accept",
+            Self::Declined => "decline",
+            Self::Cancelled => "cancel",
+        }
+    }
+
     /// The answer, if there is one.
     pub fn accepted(self) -> Option<T> {
         match self {

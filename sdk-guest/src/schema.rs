@@ -94,7 +94,7 @@ pub fn output<T: JsonSchema>(tool: &str) -> Result<String> {
 /// The flat schema of a form's answer, with only what the protocol's `requestedSchema` allows.
 ///
 /// # Errors
-/// [`Error::Failed`] when a field is neither a string, a number, a boolean nor a choice.
+/// [`Error::Failed`] when a field is neither a string, a number, a boolean nor a choice of one or several.
 pub(crate) fn form<T: JsonSchema>() -> Result<String> {
     let schema = of::<T>();
     let mut properties = Map::new();
@@ -116,30 +116,97 @@ pub(crate) fn form<T: JsonSchema>() -> Result<String> {
 fn form_field(name: &str, property: &Value) -> Result<Value> {
     let flat = || {
         Error::failed(format!(
-            "the form's field `{name}` is not flat: use a string, a number, a boolean or an enum of plain names"
+            "the form's field `{name}` is not flat: use a string, a number, a boolean, an enum of plain names or a \
+             `Vec` of one"
         ))
     };
-    let mut field = property.as_object().cloned().ok_or_else(flat)?;
-    // `Option<T>` is a field that need not be filled in; the form itself has no null.
-    if let Some(types) = field.get("type").and_then(Value::as_array) {
-        let plain = types.iter().find(|plain| *plain != "null").cloned().ok_or_else(flat)?;
-        field.insert("type".into(), plain);
-    }
+    let mut field = present(property.as_object().ok_or_else(flat)?);
     if field.get("default").is_some_and(Value::is_null) {
         field.remove("default");
-    }
-    if let Some(choices) = field.get_mut("enum").and_then(Value::as_array_mut) {
-        choices.retain(|choice| !choice.is_null());
     }
     let allowed_format =
         |format: &Value| matches!(format.as_str(), Some("email" | "uri" | "date" | "date-time"));
     if field.get("format").is_some_and(|format| !allowed_format(format)) {
         field.remove("format");
     }
+    if let Some(choices) = field.get("oneOf") {
+        let choices = titled_choices(choices).ok_or_else(flat)?;
+        field.insert("type".into(), "string".into());
+        field.insert("oneOf".into(), choices);
+    }
     match field.get("type").and_then(Value::as_str) {
         Some("string" | "number" | "integer" | "boolean") => Ok(Value::Object(field)),
+        Some("array") => {
+            let items = field.get("items").and_then(Value::as_object).ok_or_else(flat)?;
+            let items = match (items.get("enum"), items.get("oneOf")) {
+                (Some(names), _) => serde_json::json!({ "type": "string", "enum": names }),
+                (None, Some(choices)) => {
+                    serde_json::json!({ "anyOf": titled_choices(choices).ok_or_else(flat)? })
+                }
+                (None, None) => return Err(flat()),
+            };
+            field.insert("items".into(), items);
+            // A choice of several has no other keys in the protocol.
+            field.retain(|key, _| {
+                matches!(
+                    key.as_str(),
+                    "type" | "title" | "description" | "minItems" | "maxItems" | "items" | "default"
+                )
+            });
+            Ok(Value::Object(field))
+        }
         _ => Err(flat()),
     }
+}
+
+/// The schema of what is there: `Option<T>` is a field that need not be filled in, as a form has no null.
+fn present(property: &Map<String, Value>) -> Map<String, Value> {
+    let mut field = property.clone();
+    let is_null = |schema: &Value| schema.get("type").is_some_and(|kind| kind == "null");
+    if let Some(Value::Array(ways)) = field.remove("anyOf") {
+        let mut ways: Vec<Value> = ways.into_iter().filter(|way| !is_null(way)).collect();
+        match (ways.pop(), ways.is_empty()) {
+            (Some(Value::Object(only)), true) => {
+                for (key, value) in only {
+                    // What is said of the field goes before what is said of its type.
+                    field.entry(key).or_insert(value);
+                }
+            }
+            // More ways than one: not flat, which is seen by the type that is missing.
+            _ => {
+                field.remove("type");
+            }
+        }
+    }
+    if let Some(types) = field.get("type").and_then(Value::as_array) {
+        let plain = types.iter().find(|plain| *plain != "null").cloned();
+        field.insert("type".into(), plain.unwrap_or(Value::Null));
+    }
+    if let Some(choices) = field.get_mut("enum").and_then(Value::as_array_mut) {
+        choices.retain(|choice| !choice.is_null());
+    }
+    field
+}
+
+/// The choices of an enum whose variants have names for people: `[{const, title}]`. None when a variant is
+/// not a plain name. A variant without a title has its first words as one.
+fn titled_choices(choices: &Value) -> Option<Value> {
+    let titled = |value: &Value, choice: &Value| {
+        let words = choice.get("title").or_else(|| choice.get("description")).unwrap_or(value);
+        serde_json::json!({ "const": value, "title": words })
+    };
+    let mut all = Vec::new();
+    for choice in choices.as_array()? {
+        if let Some(value @ Value::String(_)) = choice.get("const") {
+            all.push(titled(value, choice));
+            continue;
+        }
+        // Variants that have no words of their own stand together.
+        for value in choice.get("enum")?.as_array()? {
+            all.push(titled(value, &Value::Null));
+        }
+    }
+    Some(all.into())
 }
 
 #[cfg(test)]
@@ -229,5 +296,93 @@ mod tests {
         assert!(form["properties"]["age"].get("format").is_none());
         assert_eq!(form["properties"]["kind"]["enum"], json!(["note", "task"]));
         assert!(super::form::<Search>().unwrap_err().to_string().contains("`filter`"));
+    }
+
+    #[derive(Deserialize, serde::Serialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    enum Size {
+        #[schemars(title = "Small, for children")]
+        Small,
+        /// As usual
+        Medium,
+        Large,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    struct Order {
+        /// Which one.
+        size: Size,
+        second: Option<Size>,
+        kinds: Vec<Kind>,
+        /// As many as you like.
+        #[schemars(length(min = 1, max = 2))]
+        sizes: Vec<Size>,
+        #[serde(default = "usual")]
+        usual: Size,
+    }
+
+    fn usual() -> Size {
+        Size::Medium
+    }
+
+    #[test]
+    fn choices_have_names_for_people_and_may_be_several() {
+        let form = parsed(&form::<Order>().unwrap());
+        let choices = json!([
+            {"const": "small", "title": "Small, for children"},
+            {"const": "medium", "title": "As usual"},
+            {"const": "large", "title": "large"},
+        ]);
+        let sorted = |value: &Value| {
+            let mut list = value.as_array().unwrap().clone();
+            list.sort_by_key(ToString::to_string);
+            list
+        };
+        let fields = &form["properties"];
+        for field in ["size", "second", "usual"] {
+            assert_eq!(fields[field]["type"], "string", "{form}");
+            assert_eq!(sorted(&fields[field]["oneOf"]), sorted(&choices), "{form}");
+            assert!(fields[field].get("anyOf").is_none(), "{form}");
+        }
+        assert_eq!(fields["size"]["description"], "Which one.");
+        assert_eq!(fields["usual"]["default"], "medium");
+        assert_eq!(
+            fields["kinds"],
+            json!({"type": "array", "items": {"type": "string", "enum": ["note", "task"]}})
+        );
+        let several = &fields["sizes"];
+        assert_eq!(several["minItems"], 1);
+        assert_eq!(several["maxItems"], 2);
+        assert_eq!(several["description"], "As many as you like.");
+        assert_eq!(sorted(&several["items"]["anyOf"]), sorted(&choices), "{form}");
+        assert_eq!(form["required"], json!(["size", "kinds", "sizes"]));
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    struct Texts {
+        texts: Vec<String>,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    struct Either {
+        either: Shape,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is looked at")]
+    enum Shape {
+        Round,
+        Square { side: f64 },
+    }
+
+    #[test]
+    fn what_a_form_cannot_hold_is_named() {
+        for (made, field) in [(form::<Texts>(), "`texts`"), (form::<Either>(), "`either`")] {
+            let error = made.unwrap_err().to_string();
+            assert!(error.contains(field) && error.contains("is not flat"), "{error}");
+        }
     }
 }

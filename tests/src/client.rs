@@ -1,6 +1,7 @@
 //! A raw MCP client over the standard input and output of a child: JSON-RPC lines, nothing hidden.
 //! It speaks both eras because it only sends what a test says.
-//! It must not correct, retry or interpret anything: what the server sends is what the test sees.
+//! It must not correct, retry or interpret anything: what the server sends is what the test sees. A server of ours
+//! that sends what the protocol's schema forbids fails the test all the same, when the client goes.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -46,6 +47,30 @@ struct Shared {
     inbox: Mutex<Inbox>,
     news: Condvar,
     stderr: Mutex<Vec<u8>>,
+    #[cfg(feature = "schemas")]
+    wire: Option<Mutex<Spoken>>,
+}
+
+/// What was said on the wire, for the schemas.
+#[cfg(feature = "schemas")]
+#[derive(Default)]
+struct Spoken {
+    wire: crate::Wire,
+    /// A line of ours that is not finished.
+    unfinished: Vec<u8>,
+}
+
+#[cfg(feature = "schemas")]
+impl Spoken {
+    fn sent(&mut self, bytes: &[u8]) {
+        let mut lines = bytes.split(|byte| *byte == b'\n').peekable();
+        while let Some(line) = lines.next() {
+            self.unfinished.extend_from_slice(line);
+            if lines.peek().is_some() {
+                self.wire.sent(&std::mem::take(&mut self.unfinished));
+            }
+        }
+    }
 }
 
 impl Shared {
@@ -70,14 +95,31 @@ impl std::fmt::Debug for Client {
 
 impl Client {
     /// Starts a server; any command that speaks MCP over stdio will do.
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
+        Self::spawn(command, false)
+    }
+
+    /// Starts a server of ours: each message of it must be one that the revision in force has, or the client's end is a
+    /// panic that says which was not.
+    pub fn start_ours(command: Command) -> Self {
+        Self::spawn(command, true)
+    }
+
+    fn spawn(mut command: Command, ours: bool) -> Self {
+        #[cfg(not(feature = "schemas"))]
+        let _ = ours;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdin = child.stdin.take().expect("piped");
         let stdout = child.stdout.take().expect("piped");
         let mut stderr = child.stderr.take().expect("piped");
-        let shared =
-            Arc::new(Shared { inbox: Mutex::default(), news: Condvar::new(), stderr: Mutex::default() });
+        let shared = Arc::new(Shared {
+            inbox: Mutex::default(),
+            news: Condvar::new(),
+            stderr: Mutex::default(),
+            #[cfg(feature = "schemas")]
+            wire: ours.then(Mutex::default),
+        });
 
         let reader = Arc::clone(&shared);
         std::thread::spawn(move || {
@@ -124,10 +166,26 @@ impl Client {
 
     /// Writes bytes as they are.
     pub fn try_raw(&self, bytes: &[u8]) -> std::io::Result<()> {
+        #[cfg(feature = "schemas")]
+        if let Some(mut spoken) = self.spoken() {
+            spoken.sent(bytes);
+        }
         let mut stdin = self.stdin.lock().expect("not poisoned");
         let stdin = stdin.as_mut().ok_or(std::io::ErrorKind::BrokenPipe)?;
         stdin.write_all(bytes)?;
         stdin.flush()
+    }
+
+    #[cfg(feature = "schemas")]
+    fn spoken(&self) -> Option<MutexGuard<'_, Spoken>> {
+        let wire = self.shared.wire.as_ref()?;
+        Some(wire.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// What the server sent so far that its protocol does not have, which is then forgotten.
+    #[cfg(feature = "schemas")]
+    pub fn violations(&self) -> Vec<String> {
+        self.spoken().map(|mut spoken| spoken.wire.take_violations()).unwrap_or_default()
     }
 
     fn write(&self, message: &Value) {
@@ -318,6 +376,11 @@ impl Drop for Client {
         let child = self.child.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
         let _ = child.kill();
         let _ = child.wait();
+        #[cfg(feature = "schemas")]
+        if !std::thread::panicking() {
+            let violations = self.violations();
+            assert!(violations.is_empty(), "the protocol has no such message:\n{}", violations.join("\n"));
+        }
     }
 }
 
@@ -350,6 +413,10 @@ pub fn words(result: &Value) -> String {
 }
 
 fn receive(shared: &Shared, line: &[u8]) {
+    #[cfg(feature = "schemas")]
+    if let Some(wire) = &shared.wire {
+        wire.lock().unwrap_or_else(std::sync::PoisonError::into_inner).wire.received(line);
+    }
     let message: Value = serde_json::from_slice(line)
         .unwrap_or_else(|_| json!({ "unparsable": String::from_utf8_lossy(line) }));
     let mut inbox = shared.inbox();

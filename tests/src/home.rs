@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::client::Client;
+use crate::http::HttpServer;
 use crate::paths::{hostile_file, kennel_bin, plugin_file};
 
 /// How long one verb of the command line may take, compilation of plugins by a debug build included.
@@ -148,7 +149,15 @@ impl Home {
     pub fn serve_with(&self, args: &[&str]) -> Client {
         let mut command = self.command();
         command.arg("serve").args(args);
-        Client::start(command)
+        Client::start_ours(command)
+    }
+
+    /// Starts `kennel serve --http` on a free port of the loopback address, with more arguments.
+    #[track_caller]
+    pub fn serve_http(&self, args: &[&str]) -> HttpServer {
+        let mut command = self.command();
+        command.args(["serve", "--http", "127.0.0.1:0"]).args(args);
+        HttpServer::start(command)
     }
 
     /// Removes everything now, failing when that is not possible.

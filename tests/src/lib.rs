@@ -10,12 +10,16 @@ pub mod asker;
 mod attacker;
 mod bystander;
 mod client;
+pub mod conformance;
 mod flood;
 mod home;
+mod http;
 pub mod nws;
 mod paths;
 pub mod process;
 mod trial;
+#[cfg(feature = "schemas")]
+mod wire;
 
 #[cfg(feature = "attackers")]
 pub use attacker::Attacker;
@@ -23,6 +27,12 @@ pub use bystander::{Bystander, CALM, Waits};
 pub use client::{Client, MODERN, Reply, modern_meta, refusal, words};
 pub use flood::{Flood, Flooded};
 pub use home::{Home, Run, run_to_end, wat_bytes};
+pub use http::{
+    HttpConnection, HttpRequest, HttpResponse, HttpServer, HttpSession, SseEvent, initialize_message,
+    modern_request,
+};
 pub use paths::{clients_dir, hostile_file, kennel_bin, node, plugin_file, python, source_root, target_dir};
 pub use process::cpu_time;
 pub use trial::Trial;
+#[cfg(feature = "schemas")]
+pub use wire::Wire;

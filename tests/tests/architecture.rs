@@ -200,3 +200,52 @@ fn every_way_of_naming_a_room_is_seen() {
     ));
     assert!(!seen(&["mcp"], "use rmcp::ServerHandler; use crate::catalog::Catalog;"));
 }
+
+/// The names by which the conformance suite knows its fixtures: the plugin `everything`'s tools, prompts and resources.
+fn fixture_names() -> Vec<String> {
+    let mut names = Vec::new();
+    let mut files = Vec::new();
+    rust_files(&source_root().join("plugins/everything/src"), &mut files);
+    for file in files {
+        let source = syn::parse_file(&std::fs::read_to_string(file).expect("readable")).expect("it parses");
+        for item in source.items {
+            let syn::Item::Fn(function) = item else { continue };
+            for attribute in &function.attrs {
+                if attribute.path().is_ident("tool") || attribute.path().is_ident("prompt") {
+                    names.push(function.sig.ident.to_string());
+                }
+                if attribute.path().is_ident("resource") {
+                    let options = attribute.meta.require_list().expect("options").tokens.to_string();
+                    names.push(options.split('"').nth(1).expect("a URI").to_owned());
+                }
+            }
+        }
+    }
+    names
+}
+
+/// Nothing in the host is made for the suite: it does not know the name of a single fixture.
+#[test]
+fn the_host_knows_no_fixture() {
+    let mut names = fixture_names();
+    // One word of English alone says nothing.
+    names.retain(|name| name.contains(['_', ':']));
+    for known in ["test_simple_text", "slow_compute", "test_simple_prompt", "test://static-text"] {
+        assert!(names.iter().any(|name| name == known), "{known} is not among {names:?}");
+    }
+    let mut files = Vec::new();
+    rust_files(&source_root().join("host"), &mut files);
+    assert!(files.len() > 50, "host/ has only {} files?", files.len());
+    let mut found = Vec::new();
+    for file in files {
+        let source = std::fs::read_to_string(&file).expect("readable");
+        let known = |name: &&String| words_of(&source).any(|word| word == name.as_str());
+        found.extend(names.iter().filter(known).map(|name| format!("{}: {name}", file.display())));
+    }
+    assert!(found.is_empty(), "the host knows fixtures:\n{}", found.join("\n"));
+}
+
+/// The words of a source; a URI is one.
+fn words_of(source: &str) -> impl Iterator<Item = &str> {
+    source.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | ':' | '/' | '-' | '{' | '}')))
+}

@@ -152,6 +152,21 @@ fn from_an_empty_folder_to_a_tested_plugin() {
     std::fs::copy(source_root().join("plugins/Cargo.lock"), crate_folder.join("Cargo.lock")).unwrap();
     kennel(&crate_folder, &["test"]).with(0, &["greets ok", "1 passed, 0 failed"]);
 
+    // None of it needs a home, not even that there could be one; what does says so.
+    let homeless = |args: &[&str]| {
+        let mut command = Command::new(kennel_bin());
+        command.args(args).current_dir(&folder).env_clear().env("HOME", "nowhere");
+        let output = command.output().expect("kennel starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert_eq!(homeless(&["new", "homeless", "--sdk", sdk.to_str().unwrap()]), (Some(0), String::new()));
+    assert_eq!(
+        homeless(&["test", "greeter", "--component", plugin_file("hello").to_str().unwrap()]).0,
+        Some(0)
+    );
+    let (code, said) = homeless(&["list"]);
+    assert!(code == Some(1) && said.contains("no home: set KENNEL_HOME or HOME"), "{said}");
+
     // Another expectation is not met, and the difference is shown.
     let greets = crate_folder.join("tests/greets.json");
     let text = std::fs::read_to_string(&greets).unwrap();

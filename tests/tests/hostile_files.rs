@@ -581,6 +581,8 @@ fn kennels_own_files_cannot_be_granted_through_a_mount() {
     for from in [home.path(), approved, home.path().parent().unwrap().to_owned()] {
         refused(&check(&from, &bound), "no plugin may reach Kennel's own files");
     }
+    // The plugins folder seen twice is no fault of the plugins folder.
+    refused(&check(&home.path().join("plugins"), &bound), "lies in the plugins folder");
 }
 
 /// Row 16b. Views of the system are not folders of files.

@@ -1,5 +1,5 @@
-//! Installs what the tests talk to Kennel with: MCP clients and reference servers from npm and PyPI, at the
-//! versions pinned in `tests/clients/`, into `target/clients/`.
+//! Installs what the tests talk to Kennel with: MCP clients, reference servers and the conformance suite from npm and
+//! PyPI, at the versions pinned in `tests/clients/`, into `target/clients/`.
 //! It must not touch anything outside that folder, and does nothing when it is already there.
 
 use std::path::{Path, PathBuf};
@@ -11,11 +11,13 @@ use crate::workspace::{Workspace, output, run, say, works};
 
 /// Installs what is missing or out of date.
 pub(crate) fn install(workspace: &Workspace) -> Result<()> {
-    let sources = workspace.path("tests/clients");
-    let folder = workspace.target("clients");
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    node(&sources, &folder.join("node"))?;
-    python(&sources, &folder.join("python"))
+    install_node(workspace)?;
+    python(&workspace.path("tests/clients"), &workspace.target("clients/python"))
+}
+
+/// The same, without what comes from PyPI.
+pub(crate) fn install_node(workspace: &Workspace) -> Result<()> {
+    node(&workspace.path("tests/clients"), &workspace.target("clients/node"))
 }
 
 /// The npm packages, a Node new enough for all of them included.

@@ -6,6 +6,7 @@
 
 mod bench;
 mod clients;
+mod conformance;
 mod demo;
 mod lint;
 mod plugins;
@@ -41,6 +42,8 @@ enum Task {
     Hostile,
     /// Install the clients and reference servers of the tests under target/clients.
     Clients,
+    /// Run the protocol's conformance suite, every scenario of three revisions, against the plugin `everything`.
+    Conformance,
     /// Check formatting, lints and dependencies.
     Lint,
     /// Build for release and run the benchmarks.
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Task::Plugins => plugins::build(&workspace).map(drop),
         Task::Hostile => plugins::build_hostile(&workspace),
         Task::Clients => clients::install(&workspace),
+        Task::Conformance => conformance::run(&workspace),
         Task::Lint => lint::run(&workspace),
         Task::Bench { args } => bench::run(&workspace, &args),
     });

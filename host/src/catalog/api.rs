@@ -209,8 +209,13 @@ pub trait Backend: Clone + Send + Sync + 'static {
         call: CallInfo,
     ) -> impl Future<Output = Result<Done<Vec<ResourceContents>>, CallFailure>> + Send;
 
-    /// A client wants to hear of changes of this resource; `NotFound` when nobody owns it.
+    /// A client wants to hear of changes of this resource; `NotFound` when nobody owns it. Counted: what was
+    /// subscribed to is to be unsubscribed from as often.
     fn subscribe(&self, uri: &str, call: CallInfo) -> impl Future<Output = Result<(), CallFailure>> + Send;
+
+    /// A client that subscribed wants to hear of this resource no longer. Its plugin is told when it was the
+    /// last one.
+    fn unsubscribe(&self, uri: &str, call: CallInfo) -> impl Future<Output = Result<(), CallFailure>> + Send;
 
     /// Fills in a prompt. Whether required arguments are there is for the catalog to check.
     fn get_prompt(

@@ -131,7 +131,24 @@ impl Backend for Catalog {
         if let Err(CallError::Plugin(contract::Error::Unknown(_))) = &finished.result {
             return Err(CallFailure::NotFound(uri.to_owned()));
         }
-        outcome(&plugin, finished).map(|_| ())
+        outcome(&plugin, finished)?;
+        if self.shared.subscribers.add(uri, &plugin.config.name) {
+            Ok(())
+        } else {
+            Err(CallFailure::Busy("too many resources are subscribed to; try again later".into()))
+        }
+    }
+
+    async fn unsubscribe(&self, uri: &str, call: CallInfo) -> Result<(), CallFailure> {
+        let Some(owner) = self.shared.subscribers.remove(uri) else { return Ok(()) };
+        let view = self.view();
+        // A plugin that is gone need not be told.
+        let Some(plugin) = view.with_resources.iter().find(|plugin| plugin.config.name == owner) else {
+            return Ok(());
+        };
+        let context = self.context(plugin, &call);
+        let finished = plugin.program.call(sandbox::Unsubscribe(uri.to_owned()), context).await;
+        outcome(plugin, finished).map(|_| ())
     }
 
     async fn get_prompt(
@@ -208,7 +225,13 @@ impl Catalog {
                 progress: call.progress,
             },
             cancel: call.cancel.clone(),
-            events: Relay::new(plugin, call, &self.shared.changes, &self.shared.lists),
+            events: Relay::new(
+                plugin,
+                call,
+                &self.shared.changes,
+                &self.shared.lists,
+                &self.shared.subscribers,
+            ),
             traceparent: call.trace.traceparent.clone(),
             tracestate: call.trace.tracestate.clone(),
         }
@@ -274,6 +297,7 @@ impl Catalog {
                 method,
                 name: name.to_owned(),
                 caller: call.client.caller.to_string(),
+                trace: call.trace.traceparent.clone(),
                 arguments: arguments.len(),
                 round: call.resumption.as_ref().map_or(0, |resumption| resumption.spent.rounds),
                 outcome: match (&finished.result, asking::told(&finished.result)) {

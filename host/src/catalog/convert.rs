@@ -1,9 +1,10 @@
 //! The contract's records, as a plugin gave them, into the catalog's: JSON texts are parsed, and refused
-//! when they are not what the contract calls JSON. Mechanical; decides nothing.
+//! when they are not what the contract calls JSON; so are priorities and icons out of bounds. Decides nothing else.
 
 use std::sync::Arc;
 
 use serde_json::Value;
+use url::Url;
 
 use crate::sandbox::{contract as wit, json};
 
@@ -21,6 +22,13 @@ pub(super) struct Broken {
     what: &'static str,
     why: String,
 }
+
+/// Icons of one thing, and sizes of one icon.
+const MAX_ICONS: usize = 8;
+/// Longest icon in a URI of its own, in bytes.
+const MAX_ICON_DATA: usize = 64 << 10;
+/// Longest other URI of an icon, in bytes.
+const MAX_ICON_URL: usize = 2 << 10;
 
 type Made<T> = Result<T, Broken>;
 
@@ -64,17 +72,59 @@ fn annotations(from: Option<wit::Annotations>) -> Made<Option<Annotations>> {
     .transpose()
 }
 
-fn icons(from: Vec<wit::Icon>) -> Vec<Icon> {
-    let icon = |icon: wit::Icon| Icon {
-        src: icon.src,
-        mime_type: icon.mime_type,
-        sizes: icon.sizes,
-        theme: icon.theme.map(|theme| match theme {
-            wit::IconTheme::Light => IconTheme::Light,
-            wit::IconTheme::Dark => IconTheme::Dark,
-        }),
-    };
-    from.into_iter().map(icon).collect()
+fn icons(from: Vec<wit::Icon>) -> Made<Vec<Icon>> {
+    if from.len() > MAX_ICONS {
+        return Err(Broken { what: "list of icons", why: format!("longer than {MAX_ICONS}") });
+    }
+    each(from, |icon| {
+        icon_source(&icon.src).map_err(|why| Broken { what: "icon", why: why.into() })?;
+        let size = |size: &String| {
+            let number =
+                |text: &str| (1..=5).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+            size == "any"
+                || size.split_once('x').is_some_and(|(width, height)| number(width) && number(height))
+        };
+        if icon.sizes.len() > MAX_ICONS || !icon.sizes.iter().all(size) {
+            let why = "not of sizes such as \"48x48\" or \"any\"".into();
+            return Err(Broken { what: "icon", why });
+        }
+        Ok(Icon {
+            src: icon.src,
+            mime_type: icon.mime_type,
+            sizes: icon.sizes,
+            theme: icon.theme.map(|theme| match theme {
+                wit::IconTheme::Light => IconTheme::Light,
+                wit::IconTheme::Dark => IconTheme::Dark,
+            }),
+        })
+    })
+}
+
+/// A client fetches or decodes it, so it is a picture in itself or on a server that all the world may ask (protocol,
+/// "Icons", security considerations).
+fn icon_source(src: &str) -> Result<(), &'static str> {
+    match Url::parse(src) {
+        Ok(url) if url.scheme() == "data" => {
+            let image = url.path().get(..6).is_some_and(|kind| kind.eq_ignore_ascii_case("image/"));
+            if !image {
+                Err("a data: URI of something else than a picture")
+            } else if src.len() > MAX_ICON_DATA {
+                Err("a data: URI over 64 KiB")
+            } else {
+                Ok(())
+            }
+        }
+        Ok(url) if url.scheme() == "https" => {
+            if src.len() > MAX_ICON_URL {
+                Err("an https: URI over 2 KiB")
+            } else if url.username().is_empty() && url.password().is_none() {
+                Ok(())
+            } else {
+                Err("an https: URI with a user's name")
+            }
+        }
+        _ => Err("neither an https: nor a data: URI"),
+    }
 }
 
 fn media(from: wit::MediaContent) -> Made<MediaContent> {
@@ -107,7 +157,7 @@ pub(super) fn resource(from: wit::ResourceInfo) -> Made<ResourceInfo> {
         mime_type: from.mime_type,
         size: from.size,
         annotations: annotations(from.annotations)?,
-        icons: icons(from.icons),
+        icons: icons(from.icons)?,
         meta: meta(from.meta)?,
     })
 }
@@ -171,7 +221,7 @@ pub(super) fn tool(from: wit::Tool) -> Made<Tool> {
             idempotent: from.idempotent,
             open_world: from.open_world,
         }),
-        icons: icons(from.icons),
+        icons: icons(from.icons)?,
         task_support: match from.task_support {
             wit::TaskSupport::Forbidden => TaskSupport::Forbidden,
             wit::TaskSupport::Optional => TaskSupport::Optional,
@@ -208,7 +258,7 @@ pub(super) fn template(from: wit::ResourceTemplate) -> Made<ResourceTemplate> {
         description: from.description,
         mime_type: from.mime_type,
         annotations: annotations(from.annotations)?,
-        icons: icons(from.icons),
+        icons: icons(from.icons)?,
         meta: meta(from.meta)?,
     })
 }
@@ -225,7 +275,7 @@ pub(super) fn prompt(from: wit::Prompt) -> Made<Prompt> {
         title: from.title,
         description: from.description,
         arguments: from.arguments.into_iter().map(argument).collect(),
-        icons: icons(from.icons),
+        icons: icons(from.icons)?,
         meta: meta(from.meta)?,
     })
 }
@@ -248,4 +298,46 @@ pub(super) fn prompt_outcome(from: wit::PromptOutcome, by: By) -> Made<Outcome<P
 
 pub(super) fn completions(from: wit::Completions) -> Completions {
     Completions { values: from.values, total: from.total, has_more: from.has_more }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn an_icon_is_a_picture_or_on_a_public_server() {
+        let with = |src: &str, sizes: &[&str]| {
+            let sizes = sizes.iter().map(|size| (*size).to_owned()).collect();
+            icons(vec![wit::Icon { src: src.into(), mime_type: None, sizes, theme: None }])
+        };
+        for good in ["https://example.org/a.png", "data:image/png;base64,AA==", "DATA:Image/svg+xml,<svg/>"] {
+            assert!(with(good, &["48x48", "any"]).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://example.org/a.png",
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "data:text/html,x",
+            "data:imag",
+            "https://user@example.org/a.png",
+            "//example.org/a.png",
+            "",
+            &format!("https://example.org/{}", "a".repeat(MAX_ICON_URL)),
+            &format!("data:image/png,{}", "a".repeat(MAX_ICON_DATA)),
+        ] {
+            assert!(with(bad, &[]).is_err(), "{bad:.40}");
+        }
+        for bad in ["48", "48x", "x48", "48x48x48", "large", "999999x1"] {
+            assert!(with("https://example.org/a.png", &[bad]).is_err(), "{bad}");
+        }
+        let icon = || wit::Icon {
+            src: "https://example.org/".into(),
+            mime_type: None,
+            sizes: vec![],
+            theme: Some(wit::IconTheme::Dark),
+        };
+        assert!(icons((0..MAX_ICONS).map(|_| icon()).collect()).is_ok());
+        assert!(icons((0..=MAX_ICONS).map(|_| icon()).collect()).is_err());
+    }
 }

@@ -12,6 +12,7 @@ use crate::sandbox::{Events, ListKind, json};
 
 use super::api::{CallEvents, CallInfo, Change};
 use super::resources::Lists;
+use super::subscribers::Subscribers;
 use super::types::LogLevel;
 
 /// The events of one call.
@@ -21,6 +22,7 @@ pub(super) struct Relay {
     pub(super) log_level: Option<LogLevel>,
     pub(super) changes: broadcast::Sender<Change>,
     pub(super) lists: Lists,
+    pub(super) subscribers: Subscribers,
 }
 
 impl Relay {
@@ -29,6 +31,7 @@ impl Relay {
         call: &CallInfo,
         changes: &broadcast::Sender<Change>,
         lists: &Lists,
+        subscribers: &Subscribers,
     ) -> Arc<Self> {
         Arc::new(Self {
             plugin: plugin.clone(),
@@ -36,6 +39,7 @@ impl Relay {
             log_level: call.log_level,
             changes: changes.clone(),
             lists: lists.clone(),
+            subscribers: subscribers.clone(),
         })
     }
 }
@@ -74,7 +78,10 @@ impl Events for Relay {
     }
 
     fn resource_updated(&self, uri: &str) {
-        let _ = self.changes.send(Change::ResourceUpdated(uri.to_owned()));
+        // What nobody wants to hear, and what another plugin owns, is not told.
+        if self.subscribers.hear(uri, &self.plugin.config.name) {
+            let _ = self.changes.send(Change::ResourceUpdated(uri.to_owned()));
+        }
     }
 
     fn detach(&self) {

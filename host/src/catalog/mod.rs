@@ -8,6 +8,7 @@ mod convert;
 mod events;
 mod resources;
 pub mod schema;
+mod subscribers;
 pub mod types;
 mod view;
 
@@ -22,6 +23,7 @@ pub use crate::sandbox::json;
 
 use api::Change;
 use resources::Lists;
+use subscribers::Subscribers;
 use view::View;
 
 /// Changes kept for a client that is slow to hear of them; after that it hears that it missed some.
@@ -38,6 +40,7 @@ struct Shared {
     changes: broadcast::Sender<Change>,
     ready: watch::Sender<bool>,
     lists: Lists,
+    subscribers: Subscribers,
     audit: Option<Audit<Usage>>,
 }
 
@@ -50,6 +53,7 @@ impl Catalog {
             changes: broadcast::Sender::new(CHANGES),
             ready: watch::Sender::new(false),
             lists: Lists::default(),
+            subscribers: Subscribers::default(),
             audit,
         };
         Self { shared: Arc::new(shared) }

@@ -183,7 +183,7 @@ fn taken(name: &str, owner: &str) -> String {
 }
 
 /// What a tool may say of its effects, given what its plugin holds (DESIGN 4.8): without a way out it is
-/// no open world, and what can change something is not read-only whatever it says.
+/// no open world; what can change something is not read-only whatever it says, and what cannot is not destructive.
 fn true_annotations(claimed: Option<ToolAnnotations>, grants: &Grants) -> ToolAnnotations {
     let mut said = claimed.unwrap_or_default();
     let network = !grants.http.is_empty();
@@ -198,23 +198,88 @@ fn true_annotations(claimed: Option<ToolAnnotations>, grants: &Grants) -> ToolAn
     if writes && said.read_only == Some(true) {
         said.read_only = Some(false);
     }
+    if !writes && said.destructive == Some(true) {
+        said.destructive = Some(false);
+    }
     said
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::grants::{StateGrant, StateScope};
+    use crate::grants::{
+        DirectoryGrant, DiskQuota, HostPattern, HttpGrant, HttpScheme, PathPrefix, StateGrant, StateScope,
+    };
+    use proptest::prelude::*;
 
-    #[test]
-    fn a_claim_that_the_grants_contradict_is_overridden() {
-        let claim =
-            ToolAnnotations { read_only: Some(true), open_world: Some(true), ..ToolAnnotations::default() };
-        let none = true_annotations(Some(claim), &Grants::default());
-        assert_eq!((none.read_only, none.open_world), (Some(true), Some(false)));
-        let state = Some(StateGrant { quota: 1, scope: StateScope::Plugin });
-        let stateful = true_annotations(Some(claim), &Grants { state, ..Grants::default() });
-        assert_eq!(stateful.read_only, Some(false));
+    fn directory(mode: DirectoryMode) -> DirectoryGrant {
+        let quota = DiskQuota { bytes: 1, files: 1 };
+        DirectoryGrant { host: "/srv/x".into(), guest: "/x".into(), mode, quota }
+    }
+
+    fn http(methods: Vec<&str>) -> HttpGrant {
+        HttpGrant {
+            scheme: HttpScheme::Https,
+            host: HostPattern::Name("example.org".into()),
+            port: 443,
+            methods: methods.into_iter().map(str::to_owned).collect(),
+            path: PathPrefix::new("/").unwrap(),
+            private_addresses: false,
+        }
+    }
+
+    fn grants() -> impl Strategy<Value = Grants> {
+        let mode = prop_oneof![Just(DirectoryMode::ReadOnly), Just(DirectoryMode::ReadWrite)];
+        let method = proptest::sample::select(vec!["GET", "HEAD", "POST", "DELETE", "PROPFIND"]);
+        (
+            proptest::collection::vec(mode.prop_map(directory), 0..3),
+            proptest::collection::vec(proptest::collection::vec(method, 0..3).prop_map(http), 0..3),
+            any::<[bool; 4]>(),
+        )
+            .prop_map(|(directories, http, [state, elicit, sample, env])| Grants {
+                directories,
+                http,
+                state: state.then_some(StateGrant { quota: 1, scope: StateScope::Caller }),
+                elicit,
+                sample,
+                env: env.then(|| ("A".to_owned(), "b".to_owned())).into_iter().collect(),
+                ..Grants::default()
+            })
+    }
+
+    proptest! {
+        /// Whatever is granted and whatever is claimed: what a client reads is not contradicted by the grants, and
+        /// what they do not contradict stands as it was claimed.
+        #[test]
+        fn no_hint_says_what_the_grants_contradict(
+            grants in grants(),
+            read_only in any::<Option<bool>>(),
+            destructive in any::<Option<bool>>(),
+            idempotent in any::<Option<bool>>(),
+            open_world in any::<Option<bool>>(),
+        ) {
+            let claim = ToolAnnotations { read_only, destructive, idempotent, open_world };
+            let said = true_annotations(Some(claim), &grants);
+            let writes_files = grants.directories.iter().any(|d| d.mode == DirectoryMode::ReadWrite);
+            let sends = grants.http.iter().flat_map(|http| &http.methods).any(|m| m != "GET" && m != "HEAD");
+            let can_change = writes_files || sends || grants.state.is_some();
+            let reaches_out = !grants.http.is_empty();
+
+            prop_assert!(!(can_change && said.read_only == Some(true)));
+            prop_assert!(can_change || said.destructive != Some(true));
+            prop_assert_eq!(said.open_world == Some(false), !reaches_out);
+            prop_assert_eq!(said.idempotent, idempotent);
+            if !can_change {
+                prop_assert_eq!(said.read_only, read_only);
+            } else {
+                prop_assert_eq!(said.destructive, destructive);
+            }
+            if reaches_out && open_world != Some(false) {
+                prop_assert_eq!(said.open_world, open_world);
+            }
+            prop_assert_eq!(true_annotations(None, &grants), true_annotations(Some(ToolAnnotations::default()), &grants));
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::{Failure, Opened};
 pub struct Args {
     /// The component
     file: PathBuf,
-    /// Ask it for its tools, prompts and templates, in a sandbox with nothing granted
+    /// Ask it for its tools, prompts and templates, in a sandbox with nothing granted, also when it failed before
     #[arg(long)]
     list: bool,
     /// How to print
@@ -46,7 +46,7 @@ pub fn run(
     let lazy = Opened::lazily(home, surroundings);
     let (runtime, loader) = lazy.loader()?;
     let definitions = if args.list {
-        let component = runtime.block_on(loader.read(&file)).map_err(|error| named(&error))?;
+        let component = runtime.block_on(loader.read_anew(&file)).map_err(|error| named(&error))?;
         Some((*component.definitions).clone())
     } else {
         loader.known_definitions(&file.digest)

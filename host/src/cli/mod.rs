@@ -124,20 +124,21 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode, Failure> {
     start_log(cli.log.as_deref(), matches!(cli.verb, Verb::Serve(_)))?;
     let surroundings = Surroundings::of_process();
-    let home = Home::locate(cli.home.as_deref(), cli.config.as_deref(), &surroundings)?;
+    // Found only by the verbs that use it: what an author does needs none.
+    let home = || Home::locate(cli.home.as_deref(), cli.config.as_deref(), &surroundings);
     let mut out = io::stdout().lock();
     let mut err = io::stderr();
     match cli.verb {
         Verb::Serve(args) => {
             // The protocol writes there by itself.
             drop(out);
-            serve::run(&args, home, surroundings)
+            serve::run(&args, home()?, surroundings)
         }
-        Verb::List(args) => list::run(&args, &Opened::open(home, surroundings)?, &mut out),
-        Verb::Call(args) => call::run(&args, Opened::open(home, surroundings)?, &mut out, &mut err),
-        Verb::Inspect(args) => inspect::run(&args, home, surroundings, &mut out),
+        Verb::List(args) => list::run(&args, &Opened::open(home()?, surroundings)?, &mut out),
+        Verb::Call(args) => call::run(&args, Opened::open(home()?, surroundings)?, &mut out, &mut err),
+        Verb::Inspect(args) => inspect::run(&args, home()?, surroundings, &mut out),
         Verb::Approve(args) => {
-            let opened = Opened::lazily(home, surroundings);
+            let opened = Opened::lazily(home()?, surroundings);
             Ok(approve::run(
                 &args,
                 opened.home(),
@@ -148,14 +149,13 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             )?)
         }
         Verb::Check(args) => {
-            let opened = Opened::lazily(home, surroundings);
+            let opened = Opened::lazily(home()?, surroundings);
             Ok(check::run(&args, opened.home(), opened.surroundings(), &mut opened.reader(), &mut out)?)
         }
         Verb::ClientConfig(args) => {
             let command = std::env::current_exe()?;
-            Ok(client_config::run(&args, &home, &command, &mut out, &mut err)?)
+            Ok(client_config::run(&args, &home()?, &command, &mut out, &mut err)?)
         }
-        // What an author does has nothing to do with the user's home.
         Verb::New(_) | Verb::Test(_) if cli.home.is_some() => {
             Err(Failure::new("--home: this verb uses no home; leave it out"))
         }

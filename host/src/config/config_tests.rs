@@ -34,6 +34,14 @@ fn faults(text: &str) -> String {
 const FULL: &str = r#"
 plugins-folder = "~/wasm"
 new-plugins = "hold"
+page-size = 40
+
+[tasks]
+ttl = "1h"
+patience = "500ms"
+most = 7
+most-per-caller = 3
+results = "1MiB"
 
 [limits]
 memory = "32MiB"
@@ -70,7 +78,6 @@ NWS_BASE_URL = "http://127.0.0.1:8080"
 
 [plugins.memory]
 sample = true
-roots = true
 state = {}
 
 [plugins.memory2]
@@ -206,7 +213,7 @@ proptest! {
         let table = ["", "[limits]", "[plugins.a]", "[plugins.a.tools]", "[plugins.a.state]", "[plugins.a.limits]",
             "[[plugins.a.http]]\nurl = \"https://example.org\""][table];
         let (_folder, _, home, surroundings) = user();
-        let known = ["plugins", "plugins-folder", "new-plugins", "limits", "file", "trust", "prefix", "settings", "env",
+        let known = ["plugins", "tasks", "page-size", "plugins-folder", "new-plugins", "limits", "file", "trust", "prefix", "settings", "env",
             "tools", "elicit", "sample", "roots", "directories", "http", "state", "show", "hide", "quota", "scope", "url",
             "methods", "private-addresses"];
         if !known.contains(&key.as_str()) && limit_keys().all(|k| k.name != key) {
@@ -214,4 +221,11 @@ proptest! {
             prop_assert!(error.to_string().contains("unknown key"), "{}", error);
         }
     }
+}
+
+#[test]
+fn the_protocols_side_is_bounded() {
+    insta::assert_snapshot!(faults(
+        "page-size = 0\n[tasks]\nttl = \"0s\"\npatience = \"2h\"\nmost = \"1M\"\nmost-per-caller = -1\nresults = \"1TiB\"\npolls = 1\n"
+    ));
 }

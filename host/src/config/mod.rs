@@ -8,6 +8,7 @@ mod limits;
 mod mounts;
 mod places;
 mod plugin;
+mod protocol;
 mod reader;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub use home::{Home, HomeError};
 pub use limits::{LimitKey, default_limits, limit_keys};
 pub use places::{Conflict, Places, PlacesError};
 pub use plugin::{PluginConfig, ToolFilter};
+pub use protocol::ProtocolConfig;
 pub use reader::Fault;
 
 use reader::{Faults, Section};
@@ -37,6 +39,8 @@ pub struct Config {
     pub new_plugins: NewPlugins,
     /// For every plugin that does not say otherwise.
     pub limits: Limits,
+    /// The protocol's side.
+    pub protocol: ProtocolConfig,
     /// The plugins that are mentioned.
     pub plugins: BTreeMap<PluginName, PluginConfig>,
 }
@@ -170,6 +174,7 @@ impl Config {
             limits::read(&mut section, &mut common, faults);
             section.finish(faults);
         }
+        let protocol = protocol::read(root, faults);
         let mut plugins = BTreeMap::new();
         if let Some(all) = root.section(faults, "plugins") {
             let context = plugin::Context { surroundings, base, places: places.as_ref(), limits: &common };
@@ -185,7 +190,7 @@ impl Config {
             }
         }
         let new_plugins = new_plugins.unwrap_or_default();
-        Self { plugins_folder, new_plugins, limits: common, plugins }
+        Self { plugins_folder, new_plugins, limits: common, protocol, plugins }
     }
 
     /// The plugins that a file in the plugins folder is: those that name it, or else one of the file's own

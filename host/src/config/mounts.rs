@@ -51,25 +51,35 @@ fn unescape(field: &[u8]) -> Option<PathBuf> {
     Some(std::ffi::OsString::from_vec(bytes).into())
 }
 
+/// Other paths to a place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Aliases {
+    /// To the place itself.
+    pub(super) whole: Vec<PathBuf>,
+    /// To something below it.
+    pub(super) part: Vec<PathBuf>,
+}
+
 /// Every other path at which `path`, or a part of what is below it, can be reached. `path` is absolute
 /// and without links. A mount that hides another is still named: too many answers only refuse too much.
-pub(super) fn aliases(path: &Path, mounts: &[Mount]) -> Vec<PathBuf> {
+pub(super) fn aliases(path: &Path, mounts: &[Mount]) -> Aliases {
     // Mounts that cover the path; the last of the deepest ones is what one sees.
     let covering = mounts.iter().filter(|mount| path.starts_with(&mount.point));
     let Some(own) = covering.max_by_key(|mount| mount.point.components().count()) else {
-        return Vec::new();
+        return Aliases::default();
     };
-    let Ok(below) = path.strip_prefix(&own.point) else { return Vec::new() };
+    let Ok(below) = path.strip_prefix(&own.point) else { return Aliases::default() };
     let inside = join(&own.root, below);
-    let same = mounts.iter().filter(|mount| mount.device == own.device);
-    let others = same.filter_map(|mount| {
+    let mut found = Aliases::default();
+    for mount in mounts.iter().filter(|mount| mount.device == own.device) {
         if let Ok(rest) = inside.strip_prefix(&mount.root) {
-            Some(join(&mount.point, rest))
-        } else {
-            mount.root.starts_with(&inside).then(|| mount.point.clone())
+            found.whole.push(join(&mount.point, rest));
+        } else if mount.root.starts_with(&inside) {
+            found.part.push(mount.point.clone());
         }
-    });
-    others.filter(|other| other != path).collect()
+    }
+    found.whole.retain(|other| other != path);
+    found
 }
 
 /// `join` without the trailing slash that an empty rest would leave.
@@ -94,13 +104,18 @@ mod tests {
     fn finds_whole_part_and_nothing_else() {
         let mounts = parse(LIST);
         assert_eq!(mounts.len(), 6);
-        let of = |path: &str| aliases(Path::new(path), &mounts);
-        let state: [PathBuf; 2] = ["/srv/with space/.kennel/state".into(), "/mnt/state".into()];
-        assert_eq!(of("/home/ada/.kennel/state"), state);
-        assert_eq!(of("/srv/with space/.kennel/state"), [Path::new("/home/ada/.kennel/state"), &state[1]]);
-        assert_eq!(of("/home/ada/.kennel/cache"), [Path::new("/srv/with space/.kennel/cache")]);
-        assert!(of("/etc").is_empty());
-        assert!(of("/home/adam").is_empty());
+        let of = |path: &str| {
+            let Aliases { whole, part } = aliases(Path::new(path), &mounts);
+            [whole, part].map(|paths| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>())
+        };
+        let found = |whole: &[&str], part: &[&str]| {
+            [whole, part].map(|paths| paths.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(of("/home/ada/.kennel/state"), found(&["/srv/with space/.kennel/state"], &["/mnt/state"]));
+        assert_eq!(of("/srv/with space/.kennel/state"), found(&["/home/ada/.kennel/state"], &["/mnt/state"]));
+        assert_eq!(of("/home/ada/.kennel/cache"), found(&["/srv/with space/.kennel/cache"], &[]));
+        assert_eq!(of("/etc"), found(&[], &[]));
+        assert_eq!(of("/home/adam"), found(&[], &[]));
     }
 
     #[test]

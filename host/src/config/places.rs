@@ -26,8 +26,10 @@ struct Place {
     chain: Vec<Identity>,
     /// Whether the first of `chain` is the place itself.
     exists: bool,
-    /// Where it, or a part of it, can also be reached.
-    aliases: Vec<PathBuf>,
+    /// Where it is and can also be reached.
+    paths: Vec<PathBuf>,
+    /// Where something in it can also be reached.
+    parts: Vec<PathBuf>,
 }
 
 /// Device and inode: what makes two names one file.
@@ -111,10 +113,13 @@ impl Places {
         let folder = place("the plugins folder", plugins)?;
         // The default plugins folder lies in the home; every other place is a world of its own.
         for other in own.iter().chain([&root]) {
-            let inside = other.what != root.what && folder.lies_in(other);
-            if let Some(relation) =
-                if other.lies_in(&folder) { Some("holds") } else { inside.then_some("lies in") }
-            {
+            // A folder in the home that is mounted elsewhere as well is still only a folder in the home.
+            let (holds, inside) = if other.what == root.what {
+                (other.wholly_lies_in(&folder), false)
+            } else {
+                (other.lies_in(&folder), folder.lies_in(other))
+            };
+            if let Some(relation) = if holds { Some("holds") } else { inside.then_some("lies in") } {
                 let (folder, place) = (folder.path.clone(), other.path.clone());
                 return Err(PlacesError::Mixed { folder, relation, what: other.what, place });
             }
@@ -155,20 +160,32 @@ impl Place {
                 Err(error) => return Err(error),
             }
         }
-        let mut aliases = mounts::aliases(&real, mounts);
-        aliases.push(real);
-        Ok(Self { what, path: path.to_owned(), chain, exists, aliases })
+        let mounts::Aliases { whole: mut paths, part: parts } = mounts::aliases(&real, mounts);
+        paths.push(real);
+        Ok(Self { what, path: path.to_owned(), chain, exists, paths, parts })
     }
 
-    /// Whether it is `other` or lies in it, by any way that leads there.
+    /// Whether it, or anything in it, is `other` or lies in it, by any way that leads there.
     fn lies_in(&self, other: &Self) -> bool {
+        let parts = || {
+            let others: Vec<_> = other.paths.iter().chain(&other.parts).collect();
+            self.paths
+                .iter()
+                .chain(&self.parts)
+                .any(|path| others.iter().any(|other| path.starts_with(other)))
+        };
+        self.wholly_lies_in(other) || parts()
+    }
+
+    /// Whether it is `other` or lies in it, itself and not only something in it.
+    fn wholly_lies_in(&self, other: &Self) -> bool {
         let by_identity = other.exists
             && other
                 .chain
                 .first()
                 .is_some_and(|id| self.chain.iter().copied().collect::<HashSet<_>>().contains(id));
         let by_mounts =
-            || self.aliases.iter().any(|path| other.aliases.iter().any(|other| path.starts_with(other)));
+            || self.paths.iter().any(|path| other.paths.iter().any(|other| path.starts_with(other)));
         by_identity || by_mounts()
     }
 }

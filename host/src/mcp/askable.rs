@@ -9,23 +9,20 @@ use rmcp::model::{
     InputResponses, MetaObject, ReadResourceRequestParams, ReadResourceResult,
 };
 use rmcp::service::{RequestContext, RoleServer};
+use serde::Serialize;
 use serde_json::Value;
 
+use super::carried::{RawArguments, carried};
 use super::{convert, error};
 use crate::catalog::api::{Arguments, Backend, CallFailure, CallInfo, Done};
 use crate::catalog::types::{PromptResult, ResourceContents, ToolResult};
 
-/// The arguments of a `tools/call` as the client wrote them, put into the request's extensions by the front
-/// door so that nothing between client and plugin rewrites them.
-#[derive(Clone, Debug)]
-pub struct RawArguments(pub Arguments);
-
 /// A call that may ask before it answers.
-pub(super) trait Askable: Send + Sync {
+pub(super) trait Askable: Clone + Send + Sync + 'static {
     /// The catalog's answer.
     type Output: Send;
     /// The protocol's.
-    type Answer: Send;
+    type Answer: Serialize + Send + 'static;
     /// The protocol's method.
     const METHOD: &'static str;
 
@@ -62,6 +59,7 @@ pub(super) struct Again {
 }
 
 /// `tools/call`.
+#[derive(Clone)]
 pub(super) struct Tool {
     name: String,
     arguments: Arguments,
@@ -70,7 +68,7 @@ pub(super) struct Tool {
 impl Tool {
     /// The call a request stands for. Arguments go on as the client wrote them, where the front door kept that.
     pub(super) fn of(request: CallToolRequestParams, context: &RequestContext<RoleServer>) -> (Self, Again) {
-        let arguments = match (context.extensions.get::<RawArguments>(), request.arguments) {
+        let arguments = match (carried::<RawArguments>(context), request.arguments) {
             (Some(RawArguments(text)), _) => text.clone(),
             (None, None) => "{}".into(),
             // A transport without the front door.
@@ -113,6 +111,7 @@ impl Askable for Tool {
 }
 
 /// `prompts/get`.
+#[derive(Clone)]
 pub(super) struct Prompt {
     name: String,
     arguments: BTreeMap<String, String>,
@@ -170,6 +169,7 @@ impl Askable for Prompt {
 }
 
 /// `resources/read`.
+#[derive(Clone)]
 pub(super) struct Resource {
     uri: String,
 }

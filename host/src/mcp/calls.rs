@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rmcp::model::{ErrorData, InputRequiredResult, MetaObject};
+use rmcp::model::{ErrorData, InputRequiredResult, MetaObject, Task};
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::Value;
 
@@ -14,6 +14,7 @@ use super::error;
 use super::handler::KennelHandler;
 use super::questions::seal::{self, Binding};
 use super::questions::{REFUSED, Round, Settled, ask};
+use super::tasks::{AsTask, Entered};
 use crate::catalog::api::{Backend, CallFailure, CallInfo, Done, Usage};
 use crate::catalog::types::{Outcome, Pending};
 
@@ -34,6 +35,8 @@ pub(super) enum Ended<A> {
     Complete(A),
     /// With questions; the client comes again with the answers.
     InputRequired(InputRequiredResult),
+    /// With a task; the client asks after it.
+    Task(Task),
 }
 
 /// Enters a plugin once and tells what came in the protocol's words.
@@ -63,6 +66,8 @@ pub(super) async fn step<B: Backend, A: Askable>(
 impl<B: Backend> KennelHandler<B> {
     /// Answers a request that may ask.
     ///
+    /// With `as_task` the call may become a task, for which it is answered.
+    ///
     /// A newer client gets the questions of a round with a sealed state and comes again with both; an older one is asked
     /// here, by requests of the server. Answers that come with no state are for the questions that the call then asks.
     ///
@@ -72,13 +77,14 @@ impl<B: Backend> KennelHandler<B> {
         &self,
         call: &A,
         again: Again,
+        as_task: Option<AsTask>,
         context: &RequestContext<RoleServer>,
     ) -> Result<Ended<A::Answer>, ErrorData> {
         let (info, events) = self.client.call_info(context);
         let exchange = async {
             unless_cancelled(context, self.backend.ready()).await?;
             if is_modern(context) {
-                self.call_modern(call, again, info, context).await
+                self.call_modern(call, again, as_task, info, context).await
             } else {
                 self.call_older(call, info, context).await.map(Ended::Complete)
             }
@@ -90,6 +96,7 @@ impl<B: Backend> KennelHandler<B> {
         &self,
         call: &A,
         again: Again,
+        mut as_task: Option<AsTask>,
         mut info: CallInfo,
         context: &RequestContext<RoleServer>,
     ) -> Result<Ended<A::Answer>, ErrorData> {
@@ -102,7 +109,7 @@ impl<B: Backend> KennelHandler<B> {
         let (can, usage) = (info.client.can, wants_usage(context));
         let mut given = again.responses;
         if let Some(state) = &again.state {
-            let round = self.seals.open(state, &binding()).map_err(|fault| error::of_state(&fault))?;
+            let round = self.shared.seals.open(state, &binding()).map_err(|fault| error::of_state(&fault))?;
             match round.settle(given.take().unwrap_or_default()) {
                 Settled::All(resumption) => info.resumption = Some(Arc::new(resumption)),
                 Settled::Missing(round, refused) => {
@@ -114,10 +121,16 @@ impl<B: Backend> KennelHandler<B> {
             }
         }
         loop {
-            let step = step(&self.backend, call, info.clone(), true, usage);
-            let pending = match unless_cancelled(context, step).await?? {
-                Step::Over(answer) => return Ok(Ended::Complete(answer)),
-                Step::Asks(pending) => pending,
+            let entered = async {
+                match &mut as_task {
+                    Some(as_task) => as_task.enter(&self.backend, call, info.clone(), usage, context).await,
+                    None => step(&self.backend, call, info.clone(), true, usage).await.map(Entered::Step),
+                }
+            };
+            let pending = match unless_cancelled(context, entered).await?? {
+                Entered::Task(task) => return Ok(Ended::Task(task)),
+                Entered::Step(Step::Over(answer)) => return Ok(Ended::Complete(answer)),
+                Entered::Step(Step::Asks(pending)) => pending,
             };
             let asked = Round::of(pending, can).and_then(|round| {
                 if round.asks_nothing() {
@@ -145,7 +158,7 @@ impl<B: Backend> KennelHandler<B> {
         refused: BTreeMap<String, String>,
     ) -> Result<InputRequiredResult, CallFailure> {
         let requests = round.requests()?;
-        let state = self.seals.seal(binding, round).map_err(|fault| {
+        let state = self.shared.seals.seal(binding, round).map_err(|fault| {
             CallFailure::Internal(format!(
                 "plugin `{}`: its questions cannot be asked: {fault}",
                 round.asker().plugin

@@ -1,11 +1,11 @@
-//! Telling clients that a list or a resource changed: every older client of its own accord, a newer one on the
-//! streams it opened and by their filter. Several changes at once are told once.
+//! Telling that a list or a resource changed: gathers what came at once, and tells every older client of its own
+//! accord. What a newer one hears is in `streams`.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rmcp::model::ResourceUpdatedNotificationParam;
-use rmcp::service::{Peer, RoleServer, SubscriptionContext};
+use rmcp::service::{Peer, RoleServer};
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tokio_util::sync::CancellationToken;
 
@@ -16,10 +16,10 @@ pub(super) type Subscriptions = Arc<Mutex<HashSet<String>>>;
 
 /// Changes that came together.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Batch {
-    tools: bool,
-    prompts: bool,
-    resources: bool,
+pub(super) struct Batch {
+    pub(super) tools: bool,
+    pub(super) prompts: bool,
+    pub(super) resources: bool,
     updated: BTreeSet<String>,
     /// Some were missed, so every resource may have changed.
     everything: bool,
@@ -27,7 +27,7 @@ struct Batch {
 
 impl Batch {
     /// Waits for a change and takes what else is there; none when there will be no more.
-    async fn next(changes: &mut broadcast::Receiver<Change>) -> Option<Self> {
+    pub(super) async fn next(changes: &mut broadcast::Receiver<Change>) -> Option<Self> {
         let mut batch = Self::default();
         match changes.recv().await {
             Ok(change) => batch.add(change),
@@ -59,7 +59,7 @@ impl Batch {
     }
 
     /// Those of `wanted` that changed.
-    fn among<'a>(&self, wanted: impl Iterator<Item = &'a String>) -> Vec<String> {
+    pub(super) fn among<'a>(&self, wanted: impl Iterator<Item = &'a String>) -> Vec<String> {
         wanted.filter(|uri| self.everything || self.updated.contains(*uri)).cloned().collect()
     }
 }
@@ -94,40 +94,6 @@ pub(super) async fn tell_peer(
     tokio::select! {
         () = tell => {}
         () = gone.cancelled() => {}
-    }
-}
-
-/// Tells a newer client on one of its streams until it closes that.
-pub(super) async fn tell_stream(mut changes: broadcast::Receiver<Change>, stream: SubscriptionContext) {
-    let sink = stream.sink().clone();
-    let filter = stream.accepted().clone();
-    let tell = async {
-        while let Some(batch) = Batch::next(&mut changes).await {
-            // The sink itself refuses what the filter does not accept; asking first spares it the work.
-            let tools = batch.tools && filter.tools_list_changed == Some(true);
-            if tools && sink.notify_tool_list_changed().await.is_err() {
-                break;
-            }
-            let prompts = batch.prompts && filter.prompts_list_changed == Some(true);
-            if prompts && sink.notify_prompt_list_changed().await.is_err() {
-                break;
-            }
-            let resources = batch.resources && filter.resources_list_changed == Some(true);
-            if resources && sink.notify_resource_list_changed().await.is_err() {
-                break;
-            }
-            for uri in batch.among(filter.resource_subscriptions.iter().flatten()) {
-                if sink.notify_resource_updated(uri).await.is_err() {
-                    return;
-                }
-            }
-        }
-        // The catalog is gone, but the stream is the client's to close.
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        () = tell => {}
-        () = stream.cancelled() => {}
     }
 }
 

@@ -1,7 +1,6 @@
 //! What is known of the client behind a request: from the request itself, or from the handshake before. Trusts
 //! none of it: a client's own name decides nothing but whose notes are whose.
 
-use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -9,16 +8,15 @@ use rmcp::model::{ClientCapabilities, InitializeRequestParams};
 use rmcp::service::{RequestContext, RoleServer};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::changes::Subscriptions;
+use super::carried::{Caller, Detached, carried};
 use super::{convert, events};
-use crate::catalog::api::{CallInfo, ClientCan, ClientFacts, Trace};
+use crate::catalog::api::{CallInfo, ClientCan, ClientFacts};
 use crate::catalog::types::LogLevel;
 
 /// What is known of an older client, whose requests rely on what was said before.
 pub(super) struct Client {
     facts: RwLock<ClientFacts>,
     pub(super) level: Mutex<Option<LogLevel>>,
-    pub(super) subscriptions: Subscriptions,
     pub(super) told: AtomicBool,
     pub(super) gone: CancellationToken,
     _gone_with_this: DropGuard,
@@ -31,7 +29,6 @@ impl Client {
         Self {
             facts: RwLock::default(),
             level: Mutex::default(),
-            subscriptions: Arc::new(Mutex::new(HashSet::new())),
             told: AtomicBool::new(false),
             _gone_with_this: gone.clone().drop_guard(),
             gone,
@@ -47,7 +44,7 @@ impl Client {
     /// What goes with a call, and the receiving end of its events.
     pub(super) fn call_info(&self, context: &RequestContext<RoleServer>) -> (CallInfo, events::Events) {
         let meta = &context.meta;
-        let (client, level) = if is_modern(context) {
+        let (mut client, level) = if is_modern(context) {
             let info = meta.client_info();
             let can = meta.client_capabilities().unwrap_or_default();
             (
@@ -58,24 +55,45 @@ impl Client {
             let facts = self.facts.read().unwrap_or_else(PoisonError::into_inner).clone();
             (facts, *self.level.lock().unwrap_or_else(PoisonError::into_inner))
         };
+        if let Some(Caller(caller)) = carried(context) {
+            client.caller = caller.clone();
+        }
         let token = meta.get_progress_token();
         let progress = token.is_some();
-        let (sink, events) = events::channel(token, level);
+        let detached = carried::<Detached>(context).cloned();
+        let (sink, events) = events::channel(context.id.clone(), token, level, detached);
         let info = CallInfo {
             cancel: context.ct.clone(),
             client,
             progress,
             log_level: level,
             sink,
-            trace: Trace {
-                traceparent: meta.get_traceparent().map(str::to_owned),
-                tracestate: meta.get_tracestate().map(str::to_owned),
-            },
+            trace: convert::trace(meta),
             resumption: None,
             meta: convert::meta_for_plugin(meta),
         };
         (info, events)
     }
+}
+
+impl Client {
+    /// Whose a request is.
+    pub(super) fn caller(&self, context: &RequestContext<RoleServer>) -> Arc<str> {
+        if let Some(Caller(caller)) = carried(context) {
+            caller.clone()
+        } else if is_modern(context) {
+            let info = context.meta.client_info();
+            facts(info.as_ref().map(|info| info.name.as_str()), &ClientCapabilities::default()).caller
+        } else {
+            self.facts.read().unwrap_or_else(PoisonError::into_inner).caller.clone()
+        }
+    }
+}
+
+/// Whether the client can be given a task in the place of a result. Only what a request says itself counts
+/// (SEP-2663, "Capability Negotiation").
+pub(super) fn takes_tasks(context: &RequestContext<RoleServer>) -> bool {
+    is_modern(context) && context.meta.client_capabilities().is_some_and(|can| can.supports_tasks())
 }
 
 /// The request's era: of its own saying, or of the handshake before.

@@ -5,10 +5,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rmcp::model as m;
 
+use crate::catalog::api::Trace;
 use crate::catalog::types as t;
 
 /// Keys under this prefix are the host's own.
 pub(super) const OWN_PREFIX: &str = "io.kennel/";
+
+/// Longest `traceparent` and `tracestate`, in bytes (W3C Trace Context asks to carry at least 512).
+const MAX_TRACE: usize = 512;
 
 /// Whether a `_meta` key belongs to the protocol or to the host (2025-11-25 and 2026-07-28,
 /// "General fields": a prefix whose second label is `modelcontextprotocol` or `mcp`; 2025-06-18 put them
@@ -31,13 +35,32 @@ pub(super) fn meta(meta: Option<t::JsonObject>) -> Option<m::MetaObject> {
     (!meta.is_empty()).then_some(m::MetaObject(meta))
 }
 
-/// What of a request's `_meta` a plugin may see; trace context has fields of its own.
+/// The trace context of a request, as far as it has the form of the standard (W3C Trace Context, sections 3.2 and
+/// 3.3): it goes into the audit and on to plugins.
+pub(super) fn trace(meta: &m::RequestMetaObject) -> Trace {
+    let parent = meta.get_traceparent().filter(|text| {
+        let parts: Vec<&str> = text.split('-').collect();
+        let hex = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        // A later version may say more after the four parts.
+        text.len() <= MAX_TRACE
+            && parts.len() >= 4
+            && [2, 32, 16, 2].iter().zip(&parts).all(|(size, part)| part.len() == *size && hex(part))
+            && (parts.len() == 4 || parts[0] != "00")
+            && parts[0] != "ff"
+    });
+    // Without its parent a state says nothing.
+    let state = meta.get_tracestate().filter(|text| {
+        parent.is_some() && text.len() <= MAX_TRACE && text.bytes().all(|b| (0x20..0x7f).contains(&b))
+    });
+    Trace { traceparent: parent.map(str::to_owned), tracestate: state.map(str::to_owned) }
+}
+
+/// What of a request's `_meta` a plugin may see, `baggage` included; `traceparent` and `tracestate` have fields of
+/// their own.
 pub(super) fn meta_for_plugin(meta: &m::RequestMetaObject) -> Option<t::JsonObject> {
     let rest: t::JsonObject = meta
         .iter()
-        .filter(|(key, _)| {
-            !is_reserved(key) && !matches!(key.as_str(), "traceparent" | "tracestate" | "baggage")
-        })
+        .filter(|(key, _)| !is_reserved(key) && !matches!(key.as_str(), "traceparent" | "tracestate"))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     (!rest.is_empty()).then_some(rest)
@@ -225,6 +248,27 @@ mod tests {
         let kept: Vec<String> = meta(given).unwrap().0.keys().cloned().collect();
         assert_eq!(kept, ["com.example.mcp/x", "plain", "a/b"]);
         assert_eq!(meta(object(json!({"io.kennel/x": 1}))), None);
+    }
+
+    #[test]
+    fn trace_context_of_another_form_goes_nowhere() {
+        let given = |parent: &str, state: &str| {
+            let mut meta = m::RequestMetaObject::default();
+            meta.0.insert("traceparent".into(), json!(parent));
+            meta.0.insert("tracestate".into(), json!(state));
+            let trace = trace(&meta);
+            (trace.traceparent.is_some(), trace.tracestate.is_some())
+        };
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(given(good, "congo=t61rcWkgMzE"), (true, true));
+        assert_eq!(given(&good.replacen("00", "01", 1), ""), (true, true));
+        assert_eq!(given(good, &"a".repeat(MAX_TRACE + 1)), (true, false));
+        assert_eq!(given(good, "a=\u{7}"), (true, false));
+        for bad in
+            ["", "x", &good[1..], &good.to_uppercase(), &good.replacen("00", "ff", 1), &format!("{good}-x")]
+        {
+            assert_eq!(given(bad, "a=b"), (false, false), "{bad}");
+        }
     }
 
     #[test]

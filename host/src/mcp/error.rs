@@ -50,6 +50,11 @@ pub(super) fn of_resource(failure: CallFailure, modern: bool) -> ErrorData {
     }
 }
 
+/// For what only clients with tasks can have.
+pub(super) fn needs_tasks() -> ErrorData {
+    ErrorData::missing_required_client_capability(ClientCapabilities::builder().enable_tasks().build())
+}
+
 /// For a `requestState` that is not taken.
 pub(super) fn of_state(why: &dyn std::fmt::Display) -> ErrorData {
     ErrorData::invalid_params(

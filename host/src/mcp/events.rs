@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rmcp::model::{
     LoggingLevel, LoggingMessageNotification, LoggingMessageNotificationParam, ProgressNotification,
-    ProgressNotificationParam, ProgressToken, ServerNotification,
+    ProgressNotificationParam, ProgressToken, RequestId, ServerNotification,
 };
-use rmcp::service::{Peer, RoleServer};
+use rmcp::service::{OriginatingRequestId, Peer, RoleServer};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::carried::Detached;
 use crate::catalog::api::CallEvents;
 use crate::catalog::types::LogLevel;
 
@@ -22,15 +23,29 @@ use crate::catalog::types::LogLevel;
 const ROOM: usize = 256;
 
 /// For a call whose client asked for nothing.
-struct Silent;
+struct Silent {
+    detached: Option<Detached>,
+}
 
 impl CallEvents for Silent {
     fn log(&self, _: LogLevel, _: Option<&str>, _: Value) {}
     fn progress(&self, _: f64, _: Option<f64>, _: Option<&str>) {}
-    fn detach(&self) {}
+    fn detach(&self) {
+        detach(self.detached.as_ref());
+    }
+}
+
+/// Meaningful only where a client can poll, which stdio's cannot.
+fn detach(detached: Option<&Detached>) {
+    if let Some(Detached(token)) = detached {
+        token.cancel();
+    }
 }
 
 struct Sender {
+    /// The call's request, by which a transport with several streams finds the right one.
+    request: RequestId,
+    detached: Option<Detached>,
     queue: mpsc::Sender<ServerNotification>,
     token: Option<ProgressToken>,
     level: Option<LogLevel>,
@@ -53,7 +68,9 @@ impl CallEvents for Sender {
         }
         let mut param = LoggingMessageNotificationParam::new(to_protocol(level), data);
         param.logger = logger.map(str::to_owned);
-        self.push(ServerNotification::LoggingMessageNotification(LoggingMessageNotification::new(param)));
+        let mut notification = LoggingMessageNotification::new(param);
+        notification.extensions.insert(OriginatingRequestId(self.request.clone()));
+        self.push(ServerNotification::LoggingMessageNotification(notification));
     }
 
     fn progress(&self, done: f64, total: Option<f64>, message: Option<&str>) {
@@ -69,11 +86,14 @@ impl CallEvents for Sender {
         let mut param = ProgressNotificationParam::new(token.clone(), done);
         param.total = total.filter(|total| total.is_finite());
         param.message = message.map(str::to_owned);
-        self.push(ServerNotification::ProgressNotification(ProgressNotification::new(param)));
+        let mut notification = ProgressNotification::new(param);
+        notification.extensions.insert(OriginatingRequestId(self.request.clone()));
+        self.push(ServerNotification::ProgressNotification(notification));
     }
 
-    // Meaningful only where a client can poll, which stdio's cannot.
-    fn detach(&self) {}
+    fn detach(&self) {
+        detach(self.detached.as_ref());
+    }
 }
 
 /// The receiving end of a call's events.
@@ -84,14 +104,16 @@ pub(super) struct Events {
 /// Makes the two ends for a call whose client gave this progress token and wants log lines from this level
 /// on; without either, nothing is carried.
 pub(super) fn channel(
+    request: RequestId,
     token: Option<ProgressToken>,
     level: Option<LogLevel>,
+    detached: Option<Detached>,
 ) -> (Arc<dyn CallEvents>, Events) {
     if token.is_none() && level.is_none() {
-        return (Arc::new(Silent), Events { queue: None });
+        return (Arc::new(Silent { detached }), Events { queue: None });
     }
     let (queue, receiver) = mpsc::channel(ROOM);
-    let sender = Sender { queue, token, level, last: Mutex::new(f64::NEG_INFINITY) };
+    let sender = Sender { request, detached, queue, token, level, last: Mutex::new(f64::NEG_INFINITY) };
     (Arc::new(sender), Events { queue: Some(receiver) })
 }
 

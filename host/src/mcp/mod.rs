@@ -3,6 +3,7 @@
 
 mod askable;
 mod calls;
+mod carried;
 mod changes;
 mod client;
 mod convert;
@@ -10,10 +11,17 @@ mod error;
 mod events;
 mod handler;
 mod lists;
+mod options;
+mod pages;
 mod questions;
+mod streams;
+mod subscribed;
+mod tasks;
 pub mod told;
 
 pub use crate::catalog::api::Backend;
 pub use crate::catalog::json;
-pub use askable::RawArguments;
+pub use carried::{Caller, Detached, RawArguments};
 pub use handler::KennelHandler;
+pub use options::Options;
+pub use tasks::{TaskBounds, TaskIds};

@@ -38,6 +38,9 @@ pub struct Record<U> {
     pub name: String,
     /// Whom it was for.
     pub caller: String,
+    /// W3C `traceparent` of the request, when it had one of the form of the standard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
     /// Bytes of arguments.
     pub arguments: usize,
     /// How often the plugin had asked before; 0 is its first entry.

@@ -15,8 +15,8 @@ use crate::sandbox::AuthenticFile;
 
 /// Bytes of a tag and of the key.
 const TAG: usize = 32;
-/// Largest stored definitions, in bytes.
-const MAX_DEFINITIONS: u64 = 16 << 20;
+/// Largest stored definitions, in bytes; a verdict is smaller.
+const MAX_SEALED: u64 = 16 << 20;
 /// Between two looks whether another process is done compiling.
 const TURN: Duration = Duration::from_millis(20);
 
@@ -84,11 +84,7 @@ impl Cache {
     /// What the component with this digest says of itself, as stored by [`Cache::store_definitions`].
     #[must_use]
     pub fn definitions(&self, digest: &Digest) -> Option<Vec<u8>> {
-        let mut text = Vec::new();
-        open(&self.path(digest, "json")).ok()?.take(MAX_DEFINITIONS).read_to_end(&mut text).ok()?;
-        let (tag, body) = text.split_first_chunk::<TAG>()?;
-        let real = self.hasher("definitions", digest).update(body).finalize();
-        (real == blake3::Hash::from_bytes(*tag)).then(|| body.to_vec())
+        self.sealed("definitions", digest, "json")
     }
 
     /// Stores what a component says of itself.
@@ -96,8 +92,46 @@ impl Cache {
     /// # Errors
     /// When it cannot be written.
     pub fn store_definitions(&self, digest: &Digest, body: &[u8]) -> io::Result<()> {
-        let tag = self.hasher("definitions", digest).update(body).finalize();
-        shared_file::replace(&self.path(digest, "json"), &[tag.as_bytes(), body].concat())
+        self.seal("definitions", digest, "json", body)
+    }
+
+    /// Why the component with this digest cannot be used, as stored by [`Cache::store_verdict`].
+    #[must_use]
+    pub fn verdict(&self, digest: &Digest) -> Option<Vec<u8>> {
+        self.sealed("verdict", digest, "verdict")
+    }
+
+    /// Stores why a component cannot be used.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn store_verdict(&self, digest: &Digest, body: &[u8]) -> io::Result<()> {
+        self.seal("verdict", digest, "verdict", body)
+    }
+
+    /// Forgets what [`Cache::store_verdict`] stored.
+    ///
+    /// # Errors
+    /// When it is there and cannot be removed.
+    pub fn forget_verdict(&self, digest: &Digest) -> io::Result<()> {
+        match std::fs::remove_file(self.path(digest, "verdict")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The authentic text in a small file.
+    fn sealed(&self, kind: &str, digest: &Digest, ending: &str) -> Option<Vec<u8>> {
+        let mut text = Vec::new();
+        open(&self.path(digest, ending)).ok()?.take(MAX_SEALED).read_to_end(&mut text).ok()?;
+        let (tag, body) = text.split_first_chunk::<TAG>()?;
+        let real = self.hasher(kind, digest).update(body).finalize();
+        (real == blake3::Hash::from_bytes(*tag)).then(|| body.to_vec())
+    }
+
+    fn seal(&self, kind: &str, digest: &Digest, ending: &str, body: &[u8]) -> io::Result<()> {
+        let tag = self.hasher(kind, digest).update(body).finalize();
+        shared_file::replace(&self.path(digest, ending), &[tag.as_bytes(), body].concat())
     }
 
     /// Waits for the right to compile: one component at a time on this machine and for this user.

@@ -65,6 +65,12 @@ impl Compiler {
         std::env::current_exe().map(Self::new)
     }
 
+    /// The bounds of a compilation, in words: what was refused under others may pass under these.
+    #[must_use]
+    pub fn bounds() -> String {
+        format!("{MAX_SPACE} bytes, {MAX_CPU} s of processor, {MAX_WALL:?}, {MAX_CODE} bytes of code")
+    }
+
     /// Compiles. Dropping the future kills the child.
     ///
     /// # Errors
@@ -120,7 +126,7 @@ impl Compiler {
         let text = String::from_utf8_lossy(&message);
         let line = text.lines().next().unwrap_or_default();
         Err(match (status.code(), signal(status)) {
-            (Some(1), _) => CompileError::Refused(line.to_owned()),
+            (Some(code), _) if code == i32::from(REFUSED) => CompileError::Refused(line.to_owned()),
             (_, Some(libc_signal::XCPU | libc_signal::KILL)) => {
                 CompileError::Bound("2 minutes of processor time")
             }
@@ -146,25 +152,39 @@ fn signal(status: std::process::ExitStatus) -> Option<i32> {
     std::os::unix::process::ExitStatusExt::signal(&status)
 }
 
+/// What the child ends with when the component is at fault.
+const REFUSED: u8 = 1;
+/// What it ends with when it could not do its work; whatever else may end a process so is not the component's fault
+/// either.
+const FAILED: u8 = 2;
+
 /// The child's whole life: takes its bounds, reads a component from standard input, writes machine code
 /// to standard output or one line to standard error.
 #[must_use]
 pub fn child_main() -> ExitCode {
     let bound = |resource, value| setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) });
-    let run = || -> Result<(), String> {
-        bound(Resource::As, MAX_SPACE).map_err(|error| error.to_string())?;
-        bound(Resource::Cpu, MAX_CPU).map_err(|error| error.to_string())?;
-        bound(Resource::Core, 0).map_err(|error| error.to_string())?;
+    let read = || -> std::io::Result<Vec<u8>> {
+        bound(Resource::As, MAX_SPACE)?;
+        bound(Resource::Cpu, MAX_CPU)?;
+        bound(Resource::Core, 0)?;
         let mut wasm = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut wasm).map_err(|error| error.to_string())?;
-        let code = compile(&wasm).map_err(|error| error.to_string())?;
-        std::io::stdout().lock().write_all(&code).map_err(|error| error.to_string())
+        std::io::stdin().lock().read_to_end(&mut wasm)?;
+        Ok(wasm)
     };
-    match run() {
+    let say = |message: String, code: u8| {
+        let _ = writeln!(std::io::stderr(), "{}", message.replace('\n', " "));
+        ExitCode::from(code)
+    };
+    let wasm = match read() {
+        Ok(wasm) => wasm,
+        Err(error) => return say(error.to_string(), FAILED),
+    };
+    let code = match compile(&wasm) {
+        Ok(code) => code,
+        Err(error) => return say(error.to_string(), REFUSED),
+    };
+    match std::io::stdout().lock().write_all(&code) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            let _ = writeln!(std::io::stderr(), "{}", message.replace('\n', " "));
-            ExitCode::FAILURE
-        }
+        Err(error) => say(error.to_string(), FAILED),
     }
 }

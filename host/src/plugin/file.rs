@@ -52,13 +52,16 @@ impl PluginFile {
         if meta.len() > MAX_COMPONENT {
             return Err(FileError::TooLarge);
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0));
-        file.take(MAX_COMPONENT + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > MAX_COMPONENT {
-            return Err(FileError::TooLarge);
-        }
+        let bytes = whole(file, meta.len())?;
         Ok(Self { path: path.to_owned(), digest: Digest::of(&bytes), bytes: bytes.into() })
     }
+}
+
+/// All bytes of a file that had `length` when it was opened and may have grown since.
+fn whole(file: impl Read, length: u64) -> Result<Vec<u8>, FileError> {
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    file.take(MAX_COMPONENT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_COMPONENT { Err(FileError::TooLarge) } else { Ok(bytes) }
 }
 
 /// The names of the component files in a folder, sorted. A folder that is not there has none.
@@ -82,4 +85,17 @@ pub fn component_files(folder: &Path) -> io::Result<Vec<String>> {
     }
     names.sort_unstable();
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn a_file_that_grows_while_it_is_read_is_read_to_the_cap() {
+        let grown = std::io::repeat(7).take(MAX_COMPONENT + (1 << 20));
+        assert!(matches!(whole(grown, 1), Err(FileError::TooLarge)));
+        assert_eq!(whole(&b"four"[..], 1).unwrap(), b"four");
+    }
 }

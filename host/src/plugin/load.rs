@@ -17,6 +17,7 @@ use super::compile::{CompileError, Compiler};
 use super::definitions::{Definitions, DefinitionsError};
 use super::file::{FileError, PluginFile};
 use super::section::manifest;
+use super::verdict::{Certainty, Verdict};
 
 /// The contract's package and the version this host speaks.
 const CONTRACT: &str = "kennel:plugin";
@@ -71,7 +72,7 @@ pub enum LoadError {
     },
     /// It offers nothing of the contract.
     #[error(
-        "it is a component but no plugin: it exports {found} and nothing of {CONTRACT}@{CONTRACT_VERSION}"
+        "it is a component but no plugin: it exports {found}; a plugin exports an interface of {CONTRACT}@{CONTRACT_VERSION}"
     )]
     NoPlugin {
         /// What it exports.
@@ -86,6 +87,9 @@ pub enum LoadError {
     /// The cache cannot be written.
     #[error("its compiled code cannot be stored: {0}")]
     Store(std::io::Error),
+    /// It was found before that it cannot be used.
+    #[error("{0} (known from before; `kennel inspect --list FILE` tries again)")]
+    Remembered(String),
 }
 
 /// A component read and compiled, before it is given anything.
@@ -106,6 +110,8 @@ pub struct Loader {
     cache: Cache,
     compiler: Compiler,
     state_dir: PathBuf,
+    /// The bounds under which components are compiled, fitted and listed; the engine's settings are the cache's.
+    basis: String,
     /// One component under several names is loaded once.
     codes: Mutex<HashMap<Digest, Weak<Code>>>,
 }
@@ -114,21 +120,43 @@ impl Loader {
     /// With the process's sandbox, the user's cache, and where plugins keep their state.
     #[must_use]
     pub fn new(sandbox: Arc<Sandbox>, cache: Cache, compiler: Compiler, state_dir: PathBuf) -> Self {
-        Self { sandbox, cache, compiler, state_dir, codes: Mutex::default() }
+        let basis = format!("{}; {}; {:?}", Compiler::bounds(), sandbox.bounds(), listing_limits());
+        Self { sandbox, cache, compiler, state_dir, basis, codes: Mutex::default() }
     }
 
-    /// Reads and compiles a component, and lists what it offers with nothing granted.
+    /// Reads and compiles a component, and lists what it offers with nothing granted. One that failed before in a way
+    /// that comes again is neither compiled nor run.
     ///
     /// # Errors
-    /// When it is no plugin for this host, or fails while listing.
+    /// When it is no plugin for this host, or fails while listing, now or before.
     pub async fn read(&self, file: &PluginFile) -> Result<Component, LoadError> {
         check_kind(&file.bytes)?;
         let asked = manifest(&file.bytes)?;
+        if let Some(found) = self.verdict(&file.digest) {
+            return Err(LoadError::Remembered(found.why));
+        }
         let code = self.code(file).await?;
         let interface = code.interface();
         check_contract(&interface)?;
         let definitions = self.definitions(file, &code).await?;
         Ok(Component { code, interface, asked, definitions: Arc::new(definitions) })
+    }
+
+    /// As [`Loader::read`], without regard to what was found before.
+    ///
+    /// # Errors
+    /// When it is no plugin for this host, or fails while listing.
+    pub async fn read_anew(&self, file: &PluginFile) -> Result<Component, LoadError> {
+        self.cache.forget_verdict(&file.digest).map_err(LoadError::Store)?;
+        self.read(file).await
+    }
+
+    fn verdict(&self, digest: &Digest) -> Option<Verdict> {
+        Verdict::recall(&self.cache, digest, &self.basis)
+    }
+
+    fn remember(&self, digest: &Digest, error: &LoadError, certainty: Certainty) {
+        Verdict::remember(&self.cache, digest, &self.basis, &error.to_string(), certainty);
     }
 
     /// Makes a plugin of a component: with what was granted if `approval` and the configuration allow,
@@ -199,22 +227,36 @@ impl Loader {
 
     async fn compile(&self, file: &PluginFile) -> Result<Code, LoadError> {
         let _turn = self.cache.compile_turn().await.map_err(LoadError::Store)?;
-        // Another process may have compiled it while this one waited for its turn.
-        let stored = match self.cache.code(&file.digest) {
-            Some(stored) => Some(stored),
-            None => {
-                let code = self.compiler.compile(&file.bytes).await?;
-                self.cache.store_code(&file.digest, &code).map_err(LoadError::Store)?
+        // Another process may have compiled it, or given up, while this one waited for its turn.
+        if let Some(found) = self.verdict(&file.digest) {
+            return Err(LoadError::Remembered(found.why));
+        }
+        if let Some(code) = self.cache.code(&file.digest).and_then(|stored| self.sandbox.load(&stored).ok()) {
+            return Ok(code);
+        }
+        let code = match self.compiler.compile(&file.bytes).await {
+            Ok(code) => code,
+            Err(error) => {
+                let certainty = Certainty::of_compile(&error);
+                let error = error.into();
+                self.remember(&file.digest, &error, certainty);
+                return Err(error);
             }
         };
+        let stored = self.cache.store_code(&file.digest, &code).map_err(LoadError::Store)?;
         let stored = stored.ok_or_else(|| LoadError::Store(std::io::ErrorKind::InvalidData.into()))?;
-        Ok(self.sandbox.load(&stored)?)
+        self.sandbox.load(&stored).map_err(|error| {
+            // Made just now by this very engine: it needs more than an instance can have, and always will.
+            let error = error.into();
+            self.remember(&file.digest, &error, Certainty::Certain);
+            error
+        })
     }
 
-    /// Whether a component can be loaded without compiling or running it.
+    /// Whether a component can be loaded, or refused, without compiling or running it.
     #[must_use]
     pub fn knows(&self, digest: &Digest) -> bool {
-        self.loaded(digest).is_some() || self.cache.holds(digest)
+        self.loaded(digest).is_some() || self.cache.holds(digest) || self.verdict(digest).is_some()
     }
 
     /// What a component said of itself when it was loaded before.
@@ -233,12 +275,20 @@ impl Loader {
             Setup {
                 host: Host::default(),
                 grants: &Grants::default(),
-                limits: Limits { deadline: LISTING, ..default_limits() },
+                limits: listing_limits(),
                 surroundings: Surroundings::Fixed,
                 state_dir: &self.state_dir,
             },
         )?;
-        let found = Definitions::list(&program).await?;
+        let found = match Definitions::list(&program).await {
+            Ok(found) => found,
+            Err(error) => {
+                let certainty = Certainty::of_definitions(&error);
+                let error = error.into();
+                self.remember(&file.digest, &error, certainty);
+                return Err(error);
+            }
+        };
         if let Ok(text) = serde_json::to_vec(&found)
             && let Err(error) = self.cache.store_definitions(&file.digest, &text)
         {
@@ -246,6 +296,11 @@ impl Loader {
         }
         Ok(found)
     }
+}
+
+/// What listing may use; the same for all, so that what was listed does not depend on who asked.
+fn listing_limits() -> Limits {
+    Limits { deadline: LISTING, ..default_limits() }
 }
 
 fn settings(config: &PluginConfig) -> BTreeMap<String, String> {

@@ -8,6 +8,7 @@ mod file;
 mod library;
 mod load;
 mod section;
+mod verdict;
 mod watch;
 
 pub use cache::{Cache, CacheError};

@@ -19,6 +19,18 @@ pub const MAX_CORE_INSTANCES: u32 = 32;
 pub const MAX_MEMORIES: u32 = 4;
 /// Tables of one component.
 pub const MAX_TABLES: u32 = 16;
+/// Bytes of stack that a guest has.
+pub(super) const MAX_STACK: usize = 512 << 10;
+/// Bytes of the host's own records of an instance.
+const MAX_INSTANCE_SIZE: usize = 4 << 20;
+
+/// The bounds that a component must fit, in words.
+pub(super) fn bounds() -> String {
+    format!(
+        "{MAX_MEMORY} bytes, {MAX_TABLE_ELEMENTS} elements, {MAX_CORE_INSTANCES} instances, {MAX_MEMORIES} memories, \
+         {MAX_TABLES} tables, {MAX_INSTANCE_SIZE} bytes of an instance"
+    )
+}
 
 /// Fuel a guest burns between two yields. Yielding every 100 000 units is free (measured: within
 /// noise; every 10 000 costs half), and is 5 to 50 µs of guest time.
@@ -35,7 +47,7 @@ fn base() -> Config {
         .consume_fuel(true)
         .operator_cost(costs)
         .memory_init_cow(true)
-        .max_wasm_stack(512 << 10)
+        .max_wasm_stack(MAX_STACK)
         .async_stack_size(2 << 20)
         .wasm_backtrace_max_frames(NonZeroUsize::new(16))
         // What no plugin language needs is not there to be attacked.
@@ -64,8 +76,8 @@ pub fn pooled() -> Result<Engine> {
         .max_tables_per_module(4)
         .max_memory_size(MAX_MEMORY)
         .table_elements(MAX_TABLE_ELEMENTS)
-        .max_core_instance_size(4 << 20)
-        .max_component_instance_size(4 << 20)
+        .max_core_instance_size(MAX_INSTANCE_SIZE)
+        .max_component_instance_size(MAX_INSTANCE_SIZE)
         .linear_memory_keep_resident(1 << 20)
         .table_keep_resident(64 << 10)
         // Tells which pages a call dirtied, so that only those are reset (Linux 6.7 and later).

@@ -30,6 +30,8 @@ const CROSSING_FUEL: u64 = 500;
 /// The engine with everything behind the imports, and the threads that guests run on. One a process.
 pub struct Sandbox {
     engine: Engine,
+    /// Whether instances come out of a pool, and so fit its slots or do not.
+    pooled: bool,
     linker: Linker<CallState>,
     executor: Executor,
     /// Drives timers and sockets, and runs blocking file work; kept for as long as calls run.
@@ -55,12 +57,13 @@ impl Sandbox {
     /// # Errors
     /// When the machine cannot run wasmtime or start threads.
     pub fn start() -> std::result::Result<Arc<Self>, StartError> {
-        let engine = engine::pooled()
-            .or_else(|error| {
+        let (engine, pooled) = match engine::pooled() {
+            Ok(engine) => (engine, true),
+            Err(error) => {
                 tracing::warn!("no pool of instances, calls will be slower: {error:#}");
-                engine::on_demand()
-            })
-            .map_err(StartError::Engine)?;
+                (engine::on_demand().map_err(StartError::Engine)?, false)
+            }
+        };
         let linker = link(&engine).map_err(StartError::Engine)?;
         let io = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -71,11 +74,17 @@ impl Sandbox {
             .map_err(StartError::Threads)?;
         let executor = Executor::start(io.handle()).map_err(StartError::Threads)?;
         let slots = Arc::new(Semaphore::new(engine::POOL_SLOTS as usize));
-        Ok(Arc::new(Self { engine, linker, executor, _io: io, slots, owners: AtomicU64::new(0) }))
+        Ok(Arc::new(Self { engine, pooled, linker, executor, _io: io, slots, owners: AtomicU64::new(0) }))
     }
 
     pub(super) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// What an instance must fit, in words: what did not fit other bounds may fit these.
+    #[must_use]
+    pub fn bounds(&self) -> String {
+        if self.pooled { engine::bounds() } else { "no pool".into() }
     }
 }
 
@@ -330,7 +339,7 @@ impl Program {
         }
         if let Some(trap) = trap {
             return match trap {
-                Trap::StackOverflow => limit(Budget::Stack, "512 KiB".into()),
+                Trap::StackOverflow => limit(Budget::Stack, format!("{} KiB", engine::MAX_STACK >> 10)),
                 trap => CallError::Trapped(trap.to_string()),
             };
         }

@@ -21,8 +21,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::mcp::RawArguments;
 use crate::mcp::json::{self, JsonFault};
+use crate::mcp::{RawArguments, TaskIds};
 
 /// Largest message by default, in bytes.
 pub const MAX_MESSAGE: usize = 16 << 20;
@@ -213,6 +213,15 @@ fn read_id(raw: &str) -> Option<RequestId> {
     }
 }
 
+/// Whether only the older era has this method, which a request of the stateless era may not use.
+#[must_use]
+pub fn is_older_method(method: &str) -> bool {
+    matches!(
+        method,
+        "ping" | "initialize" | "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe"
+    )
+}
+
 /// Gives the typed request and whether it declares its protocol version; or what is wrong with the
 /// parameters.
 fn request(method: &str, params: Option<&str>) -> Result<(ClientRequest, bool), String> {
@@ -227,11 +236,7 @@ fn request(method: &str, params: Option<&str>) -> Result<(ClientRequest, bool), 
     let stateless = stateless.is_some_and(|version| !version.has_initialize());
     let mut request = match method {
         // Gone from the stateless era, whatever the parameters ("Removed methods" of 2026-07-28).
-        "ping" | "initialize" | "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe"
-            if stateless =>
-        {
-            R::CustomRequest(CustomRequest::new(method, None))
-        }
+        older if stateless && is_older_method(older) => R::CustomRequest(CustomRequest::new(older, None)),
         "ping" => R::PingRequest(RequestNoParam::default()),
         "initialize" => R::InitializeRequest(params.required()?),
         "server/discover" => R::DiscoverRequest(params.required()?),
@@ -244,7 +249,18 @@ fn request(method: &str, params: Option<&str>) -> Result<(ClientRequest, bool), 
         "resources/read" => R::ReadResourceRequest(params.required()?),
         "resources/subscribe" => R::SubscribeRequest(params.required()?),
         "resources/unsubscribe" => R::UnsubscribeRequest(params.required()?),
-        "subscriptions/listen" => R::SubscriptionsListenRequest(params.required()?),
+        "subscriptions/listen" => {
+            let tasks = params.task_ids()?;
+            let mut listen = params.required().map(R::SubscriptionsListenRequest)?;
+            if let Some(tasks) = tasks {
+                rmcp::model::GetExtensions::extensions_mut(&mut listen).insert(tasks);
+            }
+            listen
+        }
+        // The extension is for the stateless era; to any other it is unknown.
+        "tasks/get" if stateless => R::GetTaskRequest(params.required()?),
+        "tasks/update" if stateless => R::UpdateTaskRequest(params.required()?),
+        "tasks/cancel" if stateless => R::CancelTaskRequest(params.required()?),
         "tools/list" => R::ListToolsRequest(params.optional()?),
         // Whatever else there is, the server decides; it says "unknown method" to what it has not.
         other => {
@@ -328,6 +344,24 @@ fn notification(method: &str, params: Option<&str>) -> Admitted {
     Admitted::Notification(Box::new(notification))
 }
 
+/// The request as the library is to have it: it knows no change streams of tasks, and would acknowledge one without
+/// them.
+#[must_use]
+pub fn for_library(message: ClientJsonRpcMessage) -> ClientJsonRpcMessage {
+    use rmcp::model::GetExtensions as _;
+    let rmcp::model::JsonRpcMessage::Request(mut request) = message else { return message };
+    if matches!(request.request, ClientRequest::SubscriptionsListenRequest(_))
+        && request.request.extensions().get::<TaskIds>().is_some()
+        && let ClientRequest::SubscriptionsListenRequest(listen) = request.request
+    {
+        let params = serde_json::to_value(&listen.params).ok();
+        let mut custom = CustomRequest::new("subscriptions/listen", params);
+        custom.extensions = listen.extensions;
+        request.request = ClientRequest::CustomRequest(custom);
+    }
+    ClientJsonRpcMessage::Request(request)
+}
+
 /// The params of a message, their `_meta` apart.
 struct Params {
     given: bool,
@@ -351,6 +385,17 @@ impl Params {
             Some(_) => return Err("_meta must be an object".into()),
         };
         Ok(Self { given: true, meta, rest })
+    }
+
+    /// The tasks in the filter of a change stream.
+    fn task_ids(&mut self) -> Result<Option<TaskIds>, String> {
+        let filter = self.rest.get_mut("notifications").and_then(Value::as_object_mut);
+        match filter.and_then(|filter| filter.shift_remove("taskIds")) {
+            None => Ok(None),
+            Some(ids) => serde_json::from_value(ids)
+                .map(|ids| Some(TaskIds(ids)))
+                .map_err(|_| "taskIds must be a list of strings".into()),
+        }
     }
 
     fn required<M: Default, P: DeserializeOwned>(&mut self) -> Result<Request<M, P>, String> {
@@ -431,6 +476,8 @@ mod tests {
             br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","_meta":5}}"#,
             br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"n":1e400}}}"#,
             br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}"#,
+            br#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":5}}"#,
+            br#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/logLevel":"loud"}}}"#,
             br#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{}}"#,
             br#"{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"loud"}}"#,
             br#"{"jsonrpc":"2.0","id":1,"method":"no/such"}"#,
@@ -484,6 +531,22 @@ mod tests {
         let ClientRequest::CallToolRequest(call) = *request else { panic!() };
         assert_eq!(&*call.extensions.get::<RawArguments>().unwrap().0, text);
         assert_eq!(call.params.name, "t");
+    }
+
+    #[test]
+    fn a_long_id_is_neither_worked_with_nor_echoed() {
+        let message = |length: usize, version: &str| {
+            format!(r#"{{"jsonrpc":"{version}","id":"{}","method":"ping"}}"#, "x".repeat(length))
+        };
+        for version in ["2.0", "1.0"] {
+            let Admitted::Refused(refusal) = admit(message(2_000, version).as_bytes()) else {
+                panic!("{version}")
+            };
+            assert_eq!((refusal.id, refusal.code), (None, -32600), "{version}");
+        }
+        assert!(matches!(admit(message(1_000, "2.0").as_bytes()), Admitted::Ping(_)));
+        let Admitted::Refused(refusal) = admit(message(1_000, "1.0").as_bytes()) else { panic!() };
+        assert_eq!(refusal.id.map(|id| id.len()), Some(1_002));
     }
 
     #[test]

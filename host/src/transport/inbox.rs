@@ -10,6 +10,7 @@ use rmcp::model::{
 };
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 use super::front_door::{Refusal, id_text};
 use super::outbox::Outbox;
@@ -32,6 +33,8 @@ pub(super) struct Inbox {
     in_flight: usize,
     queued_bytes: usize,
     drain: Duration,
+    /// Cancelled when nothing is left but change streams, so that they end too.
+    closing: CancellationToken,
 }
 
 #[derive(Default)]
@@ -67,7 +70,12 @@ enum Place {
 }
 
 impl Inbox {
-    pub(super) fn new(in_flight: usize, queued_bytes: usize, drain: Duration) -> Self {
+    pub(super) fn new(
+        in_flight: usize,
+        queued_bytes: usize,
+        drain: Duration,
+        closing: CancellationToken,
+    ) -> Self {
         Self {
             state: Mutex::default(),
             arrived: Arc::new(Notify::new()),
@@ -75,6 +83,7 @@ impl Inbox {
             in_flight: in_flight.max(1),
             queued_bytes,
             drain,
+            closing,
         }
     }
 
@@ -254,8 +263,12 @@ impl Inbox {
                     }
                     return Some(message);
                 }
+                let idle = state.running == 0 && state.queue.is_empty();
+                if state.ended.is_some() && idle {
+                    self.closing.cancel();
+                }
                 match state.ended {
-                    Some(_) if state.running == 0 && state.queue.is_empty() => return None,
+                    Some(_) if idle && state.streams == 0 => return None,
                     Some(ended) if state.ready && ended.elapsed() >= self.drain => return None,
                     Some(ended) if state.ready => Some(ended + self.drain),
                     _ => None,

@@ -2,6 +2,7 @@
 //! protocol's server; knows nothing of plugins.
 
 pub mod front_door;
+pub mod http;
 mod inbox;
 mod outbox;
 pub mod stdio;

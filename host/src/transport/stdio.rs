@@ -108,23 +108,26 @@ pub async fn serve<B: Backend>(
 ) -> Result<(), ServeError> {
     let backend = handler.backend().clone();
     let ready = async move { backend.ready().await };
-    serve_service(handler, ready, input, output, options, stop).await
+    let closing = handler.closing();
+    serve_service(handler, ready, closing, input, output, options, stop).await
 }
 
 /// Serves one client with any server of the protocol library, for comparison: the arguments of tool calls come
-/// in the extension [`RawArguments`](crate::mcp::RawArguments). The drain does not pass before `ready` is done.
+/// in the extension [`RawArguments`](crate::mcp::RawArguments). The drain does not pass before `ready` is
+/// done; `closing` is cancelled when nothing is left but change streams, which should end then.
 ///
 /// # Errors
 /// When threads cannot be had, or the protocol's task failed.
 pub async fn serve_service<S: Service<RoleServer>>(
     service: S,
     ready: impl Future<Output = ()> + Send + 'static,
+    closing: CancellationToken,
     input: impl Read + Send + 'static,
     output: impl Write + Send + 'static,
     options: Options,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let inbox = Arc::new(Inbox::new(options.in_flight, options.queued_bytes, options.drain));
+    let inbox = Arc::new(Inbox::new(options.in_flight, options.queued_bytes, options.drain, closing));
     let outbox = Arc::new(Outbox::new(options.output_bytes, inbox.waker()));
 
     // The threads are not waited for: one may sit in a read or a write that never ends.
@@ -277,7 +280,7 @@ impl Transport<RoleServer> for Pipes {
             }
             self.cancel.cancel();
         }
-        message
+        message.map(front_door::for_library)
     }
 
     async fn close(&mut self) -> Result<(), PipeError> {

@@ -199,6 +199,10 @@ impl Backend for Native {
         if uri.starts_with("mem:") { Ok(()) } else { Err(CallFailure::NotFound(uri.into())) }
     }
 
+    async fn unsubscribe(&self, _: &str, _: CallInfo) -> Result<(), CallFailure> {
+        Ok(())
+    }
+
     async fn get_prompt(
         &self,
         name: &str,

@@ -125,6 +125,49 @@ fn a_client_that_does_not_read_is_held_back_and_loses_nothing() {
     }
 }
 
+/// Behind calls that take their time only so many bytes wait; then the server reads no further.
+#[test]
+fn what_waits_for_a_place_is_bounded() {
+    let options = Options { in_flight: 1, queued_bytes: 256 << 10, ..Options::default() };
+    let mut client = Client::with(Native::new(), options);
+    client.initialize();
+    client.request("f", "tools/call", json!({"name": "forever"}));
+    let mut to = client.take_writer();
+    let writer = std::thread::spawn(move || {
+        use std::io::Write;
+        let fill = "x".repeat(1 << 10);
+        // Four megabytes; the server goes before all of them are taken.
+        (0..4_000).all(|n| {
+            let params = format!(r#"{{"name":"echo","arguments":{{"fill":"{fill}"}}}}"#);
+            writeln!(to, r#"{{"jsonrpc":"2.0","id":{n},"method":"tools/call","params":{params}}}"#).is_ok()
+        })
+    });
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert!(!writer.is_finished(), "the server read four megabytes beyond what may wait");
+    client.stop.cancel();
+    let all = client.rest();
+    assert!(!writer.join().unwrap(), "everything was taken");
+    // What waited is told that it came too late.
+    assert!(all.len() > 50 && all.len() < 1_000, "{} answers", all.len());
+}
+
+/// Change streams take no place of a call, so they have a bound of their own.
+#[test]
+fn streams_are_counted() {
+    let mut client = Client::new();
+    let filter = modern(json!({"notifications": {"toolsListChanged": true}}));
+    for n in 0..64 {
+        client.request(n, "subscriptions/listen", filter.clone());
+        assert_eq!(client.hear()["method"], "notifications/subscriptions/acknowledged");
+    }
+    let error = client.ask(64, "subscriptions/listen", filter.clone());
+    assert_eq!(error["error"]["code"], -32600, "{error}");
+    client.cancel(3);
+    client.until("one is gone", |catalog| catalog.0.changes.receiver_count() == 63);
+    client.request(65, "subscriptions/listen", filter);
+    assert_eq!(client.hear()["method"], "notifications/subscriptions/acknowledged");
+}
+
 /// Without a reader even pings find their end, but nothing is dropped and nothing grows.
 #[test]
 fn a_flood_of_pings_without_reading_is_held_back() {

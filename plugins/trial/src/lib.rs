@@ -6,7 +6,7 @@ mod marks;
 
 use std::time::{Duration, Instant};
 
-use kennel_sdk::list_changed;
+use kennel_sdk::{detach, list_changed};
 use kennel_sdk::prelude::*;
 
 #[derive(Deserialize, JsonSchema)]
@@ -60,6 +60,12 @@ fn echo(args: Echo) -> Result<String> {
     Ok(args.text)
 }
 
+/// Gives back the text of its arguments.
+#[tool(read_only, input_schema = json!({"type": "object"}))]
+fn verbatim(args: RawArgs) -> Result<String> {
+    Ok(args.as_str().to_owned())
+}
+
 #[derive(Deserialize, JsonSchema)]
 struct Wait {
     /// How long, in milliseconds.
@@ -71,6 +77,14 @@ struct Wait {
 fn sleep(args: Wait) -> Result<String> {
     std::thread::sleep(Duration::from_millis(args.ms));
     Ok(format!("slept {} ms", args.ms))
+}
+
+/// Says that it will take long, and sleeps.
+#[tool(read_only)]
+fn linger(args: Wait) -> Result<String> {
+    detach();
+    std::thread::sleep(Duration::from_millis(args.ms));
+    Ok(format!("lingered {} ms", args.ms))
 }
 
 /// Computes for so long, looking at the clock now and then.
@@ -210,7 +224,7 @@ fn cry_wolf() -> Result<String> {
 
 plugin! {
     tools: [
-        version, echo, sleep, work, spin, panic, fail, trap, exit, talk, steps, big_output, bad_output, no_output, count,
+        version, echo, verbatim, sleep, linger, work, spin, panic, fail, trap, exit, talk, steps, big_output, bad_output, no_output, count,
         greeting, read, cry_wolf,
     ],
     asks: {

@@ -16,6 +16,7 @@ use rmcp::{ServerHandler, ServiceExt as _};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::net::unix::pipe;
+use tokio_util::sync::CancellationToken;
 
 use crate::world;
 
@@ -93,7 +94,17 @@ pub fn serve(way: Way) -> ExitCode {
             Way::Ours => {
                 let (input, output) = (std::io::stdin(), std::io::stdout());
                 let never = std::future::pending();
-                serve_service(Native, async {}, input, output, Options::default(), never).await.unwrap();
+                serve_service(
+                    Native,
+                    async {},
+                    CancellationToken::new(),
+                    input,
+                    output,
+                    Options::default(),
+                    never,
+                )
+                .await
+                .unwrap();
             }
             Way::Theirs => {
                 // As the library's own `stdio_pipes` does: opened anew, so that only these are non-blocking.

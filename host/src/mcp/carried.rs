@@ -1,0 +1,28 @@
+//! What a transport knows of a request and the protocol's types have no place for, carried in the request's
+//! extensions. Decides nothing.
+
+use std::sync::Arc;
+
+use rmcp::service::{RequestContext, RoleServer};
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog::api::Arguments;
+
+/// The arguments of a `tools/call` as the client wrote them, so that nothing between client and plugin rewrites
+/// them.
+#[derive(Clone, Debug)]
+pub struct RawArguments(pub Arguments);
+
+/// Who calls, where the transport knows. Stable and opaque; what belongs to one caller is kept from every other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller(pub Arc<str>);
+
+/// Where the client can leave and come back for the answer; cancelled when the call says that it will take long.
+#[derive(Clone, Debug, Default)]
+pub struct Detached(pub CancellationToken);
+
+/// What the transport put into a request's extensions: straight, or into those of the HTTP request it came with.
+pub(super) fn carried<T: Clone + Send + Sync + 'static>(context: &RequestContext<RoleServer>) -> Option<&T> {
+    let http = || context.extensions.get::<http::request::Parts>();
+    context.extensions.get::<T>().or_else(|| http()?.extensions.get::<T>())
+}
