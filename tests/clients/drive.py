@@ -1,7 +1,8 @@
 """Drives an MCP server over stdio with the PyPI clients and prints one JSON report.
 
 Reads a plan from standard input: {"client": "mcp" | "fastmcp", "mode": "legacy" | "auto" | "2026-07-28",
-"server": {"command", "args", "env"}, "config": {...} (fastmcp), "steps": [{"method", "params"}]}.
+"server": {"command", "args", "env"}, "config": {...} (fastmcp), "steps": [{"method", "params"}],
+"answers": {"form": content, "url": action, "sample": text, "root": URI} for a client that can be asked (mcp)}.
 Prints {"negotiated": version, "answers": [{"result": ...} | {"error": {"code", "message"}}]}.
 """
 
@@ -9,6 +10,7 @@ import asyncio
 import json
 import sys
 
+import mcp_types as types
 from mcp import StdioServerParameters
 from mcp.client.client import Client
 from mcp.shared.exceptions import MCPError
@@ -38,9 +40,28 @@ async def step(client, method, params):
     raise ValueError(f"no such step: {method}")
 
 
+def callbacks(answers):
+    """What the client answers with when it is asked; a client that is given none declares nothing."""
+
+    async def elicit(context, params):
+        if params.mode == "url":
+            return types.ElicitResult(action=answers["url"])
+        return types.ElicitResult(action="accept", content=answers["form"])
+
+    async def sample(context, params):
+        content = types.TextContent(type="text", text=answers["sample"])
+        return types.CreateMessageResult(role="assistant", model="m", content=content)
+
+    async def roots(context):
+        return types.ListRootsResult(roots=[types.Root(uri=answers["root"])])
+
+    return {"elicitation_callback": elicit, "sampling_callback": sample, "list_roots_callback": roots}
+
+
 async def with_mcp(plan):
     server = StdioServerParameters(**plan["server"])
-    async with Client(server, mode=plan["mode"]) as client:
+    answers = callbacks(plan["answers"]) if plan.get("answers") else {}
+    async with Client(server, mode=plan["mode"], **answers) as client:
         answers = []
         for one in plan["steps"]:
             try:

@@ -5,6 +5,7 @@
 // A test's failure is a panic; the harness is part of the tests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod asker;
 #[cfg(feature = "attackers")]
 mod attacker;
 mod bystander;

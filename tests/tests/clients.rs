@@ -317,6 +317,47 @@ fn the_pypi_client_uses_all_five_plugins_in_both_eras() {
 }
 
 #[test]
+fn the_pypi_client_answers_a_plugins_questions_in_both_eras() {
+    use kennel_tests::asker::{GRANTED, asker_home, form, roots, rounds, sample};
+    let home = asker_home("pypi-questions", GRANTED);
+    let server = json!({
+        "command": kennel_bin(),
+        "args": ["serve"],
+        "env": { "KENNEL_HOME": home.path(), "HOME": home.folder("user"), "PATH": std::env::var("PATH").unwrap_or_default() },
+    });
+    let arguments = rounds(&[&[form("who", "name"), sample("model", 9)], &[roots("dirs")]]);
+    let steps = [
+        step("tools/call", json!({"name": "asker__ask", "arguments": arguments})),
+        step("prompts/get", json!({"name": "asker__greet"})),
+        step("resources/read", json!({"uri": "asker:///greeting"})),
+    ];
+    let answers =
+        json!({"form": {"name": "Ada"}, "url": "accept", "sample": "Paris", "root": "file:///work"});
+    for (mode, version) in [("legacy", LEGACY), (MODERN, MODERN)] {
+        let plan = |answers: &Value| {
+            let steps = &steps[..];
+            Script::pypi("mcp").report(
+                &json!({"client": "mcp", "mode": mode, "server": server, "steps": steps, "answers": answers}),
+            )
+        };
+        let report = plan(&answers);
+        assert_eq!(report["negotiated"], version, "{report}");
+        let answered = result(&report["answers"][0]);
+        let said: Value = serde_json::from_str(answered["content"][0]["text"].as_str().unwrap()).unwrap();
+        assert_eq!(said[0]["who"], json!({"action": "accept", "content": {"name": "Ada"}}), "{mode}");
+        assert_eq!(said[0]["model"]["content"]["text"], "Paris", "{mode}");
+        assert_eq!(said[1]["dirs"]["roots"][0]["uri"], "file:///work", "{mode}");
+        for other in [1, 2] {
+            let greeted = result(&report["answers"][other]);
+            assert!(greeted.to_string().contains("Hello, Ada!"), "{mode}: {greeted}");
+        }
+        // A client that cannot be asked hears what it lacks.
+        let refused = plan(&Value::Null)["answers"].to_string();
+        assert!(refused.contains("apability"), "{mode}: {refused}");
+    }
+}
+
+#[test]
 fn the_npm_client_uses_all_five_plugins_in_both_eras() {
     let house = House::new("npm");
     let driver = Script::npm("client");

@@ -157,7 +157,7 @@ pub enum CallFailure {
     #[error("the call was cancelled")]
     Cancelled,
     /// Answers came for a plugin that is another one by now.
-    #[error("{0}")]
+    #[error("{0}; make the call again")]
     Stale(String),
     /// The client lacks `sampling`, `elicitation` or `roots`, which the plugin needs.
     #[error("this call needs the client capability {0:?}, which the client did not declare")]

@@ -65,7 +65,7 @@ pub(super) fn same(plugin: &Plugin, call: &CallInfo) -> Result<(), CallFailure> 
         return Ok(());
     }
     Err(CallFailure::Stale(format!(
-        "the plugin `{}` that asked is another one by now; make the call again from its beginning",
+        "the plugin `{}` that asked is another one by now",
         resumption.asker.plugin
     )))
 }
@@ -78,9 +78,6 @@ pub(super) fn admit<T: MayAsk>(plugin: &Plugin, call: &CallInfo, finished: &mut 
     match count(plugin, before, pending) {
         Ok(spent) => spent,
         Err(error) => {
-            if let CallError::Plugin(wit::Error::Denied(what)) = &error {
-                finished.denials.push(what.clone());
-            }
             finished.result = Err(error);
             before
         }

@@ -63,8 +63,7 @@ impl Backend for Catalog {
         let context = self.context(plugin, &call);
         let mut finished = plugin.program.call(operation, context).await;
         let spent = asking::admit(plugin, &call, &mut finished);
-        let asks = asking::told(&finished.result);
-        self.record(plugin, "tools/call", name, &call, &finished, &arguments, asks);
+        self.record(plugin, "tools/call", name, &call, &finished, &arguments);
         let (outcome, usage, denials) = outcome(plugin, finished)?;
         let mut outcome = convert::tool_outcome(outcome, (asking::asker(plugin), spent))
             .map_err(|broken| breach(plugin, &broken))?;
@@ -115,8 +114,7 @@ impl Backend for Catalog {
         });
         let mut finished = plugin.program.call(operation, self.context(&plugin, &call)).await;
         let spent = asking::admit(&plugin, &call, &mut finished);
-        let asks = asking::told(&finished.result);
-        self.record(&plugin, "resources/read", uri, &call, &finished, "", asks);
+        self.record(&plugin, "resources/read", uri, &call, &finished, "");
         if let Err(CallError::Plugin(contract::Error::Unknown(_))) = &finished.result {
             return Err(CallFailure::NotFound(uri.to_owned()));
         }
@@ -176,8 +174,7 @@ impl Backend for Catalog {
         });
         let mut finished = plugin.program.call(operation, self.context(plugin, &call)).await;
         let spent = asking::admit(plugin, &call, &mut finished);
-        let asks = asking::told(&finished.result);
-        self.record(plugin, "prompts/get", name, &call, &finished, "", asks);
+        self.record(plugin, "prompts/get", name, &call, &finished, "");
         let (outcome, usage, _) = outcome(plugin, finished)?;
         let outcome = convert::prompt_outcome(outcome, (asking::asker(plugin), spent))
             .map_err(|broken| breach(plugin, &broken))?;
@@ -276,7 +273,7 @@ impl Catalog {
     }
 
     /// Leaves the audit line of a call, and what the guest printed in the host's log.
-    fn record<T>(
+    fn record<T: asking::MayAsk>(
         &self,
         plugin: &Arc<Plugin>,
         method: &'static str,
@@ -284,7 +281,6 @@ impl Catalog {
         call: &CallInfo,
         finished: &Finished<T>,
         arguments: &str,
-        asks: Option<String>,
     ) {
         let plugin_name = plugin.config.name.as_str();
         for (stream, printed) in [("stdout", &finished.stdout), ("stderr", &finished.stderr)] {
@@ -304,7 +300,7 @@ impl Catalog {
                 trace: call.trace.traceparent.clone(),
                 arguments: arguments.len(),
                 round: call.resumption.as_ref().map_or(0, |resumption| resumption.spent.rounds),
-                outcome: match (&finished.result, asks) {
+                outcome: match (&finished.result, asking::told(&finished.result)) {
                     (Ok(_), Some(asks)) => asks,
                     (Ok(_), None) => "ok".to_owned(),
                     (Err(error), _) => error.to_string(),

@@ -136,12 +136,12 @@ fn limits_are_documented_once() {
 fn every_limit_has_its_bound() {
     for key in limit_keys() {
         let (least, most) = key.bounds();
-        let time = matches!(key.name, "deadline" | "answer-within");
-        let over = if time { "25h".to_owned() } else { u64::MAX.to_string() };
+        let duration = ["deadline", "answer-within"].contains(&key.name);
+        let over = if duration { "25h".to_owned() } else { u64::MAX.to_string() };
         let said = faults(&format!("[limits]\n{} = {over:?}", key.name));
         assert!(said.contains(&format!("the most is {most}")), "{said}");
         if !least.starts_with('0') {
-            let under = if time { "0s" } else { "0" };
+            let under = if duration { "0s" } else { "0" };
             let said = faults(&format!("[plugins.a.limits]\n{} = {under:?}", key.name));
             assert!(
                 said.contains(&format!("plugins.a.limits.{}", key.name)) && said.contains(&least),

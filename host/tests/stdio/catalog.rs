@@ -9,9 +9,9 @@ use kennel::catalog::api::{
     Arguments, Backend, CallFailure, CallInfo, Change, ClientFacts, Done, Snapshot, Usage,
 };
 use kennel::catalog::types::{
-    Asker, CompletionCall, Completions, Content, ElicitUrl, KeyedQuestion, LogLevel, Outcome, Pending,
-    Prompt, PromptArgument, PromptMessage, PromptResult, Question, ResourceBody, ResourceContents,
-    ResourceInfo, ResourceTemplate, Role, Spent, TaskSupport, TextContent, Tool, ToolResult,
+    Asker, CompletionCall, Completions, Content, KeyedQuestion, LogLevel, Outcome, Pending, Prompt,
+    PromptArgument, PromptMessage, PromptResult, Question, ResourceBody, ResourceContents, ResourceInfo,
+    ResourceTemplate, Role, Spent, TaskSupport, TextContent, Tool, ToolResult,
 };
 use serde_json::json;
 use tokio::sync::{broadcast, watch};
@@ -152,14 +152,7 @@ impl Backend for Native {
                         answer_within: Duration::from_secs(60),
                     },
                     spent: Spent::default(),
-                    questions: vec![KeyedQuestion {
-                        key: "page".into(),
-                        question: Question::ElicitUrl(ElicitUrl {
-                            message: "Log in".into(),
-                            url: "https://example.org/".into(),
-                            elicitation_id: "1".into(),
-                        }),
-                    }],
+                    questions: vec![KeyedQuestion { key: "roots".into(), question: Question::ListRoots }],
                     continuation: vec![1],
                 }),
                 usage: Usage::default(),

@@ -247,7 +247,7 @@ fn asks_a_secret(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value)]
     use super::*;
     use rmcp::model::ElicitationSchema;
     use serde_json::json;

@@ -77,7 +77,7 @@ pub(super) fn answer(params: &CreateMessageRequestParams, value: &Value) -> Resu
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
     use super::*;
     use serde_json::json;
 
