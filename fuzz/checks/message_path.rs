@@ -3,8 +3,7 @@
 //! fuzzer and by the replay of its corpus (`host/tests/corpus/`).
 
 use std::collections::HashMap;
-use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::Read;
 use std::time::Duration;
 
 use kennel::mcp::KennelHandler;
@@ -86,31 +85,18 @@ pub fn converse(bytes: &[u8]) -> Vec<u8> {
         drain: Duration::from_millis(5),
         ..Options::default()
     };
-    let said = Said::default();
+    let (mut said, out) = std::io::pipe().expect("a pipe");
+    let said = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        said.read_to_end(&mut bytes).map(|_| bytes)
+    });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let input = std::io::Cursor::new(bytes.to_vec());
-    let served =
-        stdio::serve(KennelHandler::new(Native::new()), input, said.clone(), options, std::future::pending());
+    let served = stdio::serve(KennelHandler::new(Native::new()), input, out, options, std::future::pending());
     runtime
         .block_on(async { tokio::time::timeout(PATIENCE, served).await })
         .expect("the conversation ends")
         .expect("it can be served");
     drop(runtime);
-    let mut said = said.0.lock().unwrap_or_else(PoisonError::into_inner);
-    std::mem::take(&mut *said)
-}
-
-/// The server's way out.
-#[derive(Clone, Default)]
-struct Said(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Said {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+    said.join().expect("it is read").expect("a pipe can be read")
 }

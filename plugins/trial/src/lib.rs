@@ -6,8 +6,8 @@ mod marks;
 
 use std::time::{Duration, Instant};
 
-use kennel_sdk::{detach, list_changed};
 use kennel_sdk::prelude::*;
+use kennel_sdk::{detach, list_changed};
 
 #[derive(Deserialize, JsonSchema)]
 struct Version {
