@@ -147,11 +147,14 @@ fn call(tool: &str, arguments: Value) -> Value {
     step("tools/call", json!({ "name": tool, "arguments": arguments }))
 }
 
+/// Looks at an answer; panics when it is not the one that was due.
+type Check = Box<dyn Fn(&Value)>;
+
 /// Steps, and what must come of each.
 #[derive(Default)]
 struct Script {
     steps: Vec<Value>,
-    checks: Vec<Box<dyn Fn(&Value)>>,
+    checks: Vec<Check>,
 }
 
 impl Script {

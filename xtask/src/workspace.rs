@@ -43,10 +43,11 @@ impl Workspace {
         command
     }
 
-    /// Builds the `kennel` binary and returns its path.
+    /// Builds the `kennel` binary and returns its path. With `--workspace`, its dependencies have the features that they
+    /// have for the tests, so that one target folder holds one build of them.
     pub(crate) fn build_host(&self) -> Result<PathBuf> {
         say("building kennel");
-        run(self.cargo(&["build", "--package", "kennel", "--bin", "kennel"]))?;
+        run(self.cargo(&["build", "--workspace", "--bin", "kennel"]))?;
         Ok(self.target("debug/kennel"))
     }
 }
