@@ -2,6 +2,7 @@
 //! `cargo xtask conformance` runs the same and shows what came of each.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::print_stdout, reason = "the line of a revision is worth seeing when it passes, too")]
 
 use kennel_tests::conformance::{REVISIONS, Setting};
 use kennel_tests::{Home, clients_dir, kennel_bin, plugin_file, source_root, target_dir};

@@ -339,7 +339,8 @@ fn there_are_only_so_many_tasks_and_so_many_bytes_of_results() {
     let client = home.serve();
     let tasks = [0; 3].map(|_| begin(&client, "chores__careful", &json!({})));
     let call = |caller: &str, tool: &str| {
-        ask_as(&client, caller, "tools/call", json!({ "name": tool, "arguments": { "say": "x" } })).unwrap()
+        let arguments = if tool == "chores__careful" { json!({}) } else { json!({ "say": "x" }) };
+        ask_as(&client, caller, "tools/call", json!({ "name": tool, "arguments": arguments })).unwrap()
     };
     // What must be a task is refused; what may be one is waited for.
     let refused = call("ann", "chores__errand");

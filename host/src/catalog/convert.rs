@@ -205,14 +205,30 @@ fn pending<T>(from: wit::Pending, (asker, spent): By) -> Made<Outcome<T>> {
     Ok(Outcome::InputRequired(Pending { asker, spent, questions, continuation: from.continuation }))
 }
 
+/// A schema of a tool. Older revisions know only objects as the schemas of its properties (2025-11-25, `Tool`), so `true`
+/// and `false` are written as what they mean.
+fn schema(what: &'static str, text: &str) -> Made<JsonObject> {
+    let mut schema = object(what, text)?;
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        for property in properties.values_mut() {
+            match property {
+                Value::Bool(true) => *property = serde_json::json!({}),
+                Value::Bool(false) => *property = serde_json::json!({ "not": {} }),
+                _ => {}
+            }
+        }
+    }
+    Ok(schema)
+}
+
 pub(super) fn tool(from: wit::Tool) -> Made<Tool> {
     Ok(Tool {
         name: from.name,
         title: from.title,
         description: from.description,
-        input_schema: Arc::new(object("input schema", &from.input_schema)?),
+        input_schema: Arc::new(schema("input schema", &from.input_schema)?),
         output_schema: match from.output_schema {
-            Some(text) => Some(Arc::new(object("output schema", &text)?)),
+            Some(text) => Some(Arc::new(schema("output schema", &text)?)),
             None => None,
         },
         annotations: from.annotations.map(|from| ToolAnnotations {

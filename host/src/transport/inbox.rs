@@ -1,7 +1,7 @@
 //! The way in of a pipe: requests wait here until one of a bounded number of places is free; cancellations and
 //! answers pass them by. Drops no request: when too many bytes wait, it makes the reader wait.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::{
@@ -20,6 +20,9 @@ const OVERHEAD: usize = 1024;
 
 /// What a request is told that came too late to be begun.
 const GOING: &str = "the server is going; ask the next one";
+
+/// What a question of ours is answered when no answer can come any more.
+const UNHEARD: &str = "the client has closed its input, so nobody can answer";
 
 /// Most change streams one client may hold open. They last, so they take no place of a request.
 const MAX_STREAMS: usize = 64;
@@ -43,6 +46,8 @@ struct State {
     /// In the order they came, so also of their numbers.
     queue: VecDeque<Waiting>,
     live: HashMap<RequestId, Place>,
+    /// Our own requests that the client has not answered.
+    asked: HashSet<RequestId>,
     running: usize,
     streams: usize,
     bytes: usize,
@@ -171,10 +176,35 @@ impl Inbox {
     /// Takes in the client's answer to a request of ours, which a running call may be waiting for.
     pub(super) fn response(&self, message: ClientJsonRpcMessage, bytes: usize) {
         let mut state = self.lock();
+        let answered = match &message {
+            ClientJsonRpcMessage::Response(response) => Some(&response.id),
+            ClientJsonRpcMessage::Error(error) => error.id.as_ref(),
+            ClientJsonRpcMessage::Request(_) | ClientJsonRpcMessage::Notification(_) => None,
+        };
+        if let Some(id) = answered {
+            state.asked.remove(id);
+        }
         state.bytes += bytes + OVERHEAD;
         state.urgent.push_back((message, bytes + OVERHEAD));
         drop(state);
         self.arrived.notify_one();
+    }
+
+    /// A request of ours goes out. When nothing more will come in it is answered here.
+    pub(super) fn asked(&self, id: RequestId) {
+        let mut state = self.lock();
+        if state.ended.is_some() {
+            state.unheard(id);
+            drop(state);
+            self.arrived.notify_one();
+        } else {
+            state.asked.insert(id);
+        }
+    }
+
+    /// A request of ours is taken back.
+    pub(super) fn taken_back(&self, id: &RequestId) {
+        self.lock().asked.remove(id);
     }
 
     /// Cancels a request: one that waits is gone without an answer, one that runs is told.
@@ -215,9 +245,14 @@ impl Inbox {
         Some(then)
     }
 
-    /// Nothing more will come in: what is here is worked on for the length of the drain.
+    /// Nothing more will come in: what is here is worked on for the length of the drain, and no question waits on.
     pub(super) fn end(&self) {
-        self.lock().ended.get_or_insert_with(Instant::now);
+        let mut state = self.lock();
+        state.ended.get_or_insert_with(Instant::now);
+        for id in std::mem::take(&mut state.asked) {
+            state.unheard(id);
+        }
+        drop(state);
         self.room.notify_all();
         self.arrived.notify_one();
     }
@@ -299,6 +334,11 @@ impl Inbox {
 }
 
 impl State {
+    fn unheard(&mut self, id: RequestId) {
+        let error = ErrorData::internal_error(UNHEARD, None);
+        self.urgent.push_back((ClientJsonRpcMessage::error(error, Some(id)), 0));
+    }
+
     fn push(&mut self, number: u64, message: ClientJsonRpcMessage, bytes: usize) {
         self.bytes += bytes;
         self.queue.push_back(Waiting { number, message: Some(message), bytes });

@@ -19,8 +19,6 @@ const KEEP: usize = 1 << 20;
 
 pub(super) struct Outbox {
     state: Mutex<State>,
-    /// The pipe, for what can be written without waiting.
-    pipe: OwnedFd,
     /// For the writing thread: there is something to write, or it is over.
     filled: Condvar,
     /// For the reading thread: direct answers were written.
@@ -37,6 +35,8 @@ pub(super) struct Outbox {
 
 #[derive(Default)]
 struct State {
+    /// The pipe, for what can be written without waiting; none when it is over, so that the client sees the end.
+    pipe: Option<OwnedFd>,
     waiting: Vec<u8>,
     writing: usize,
     direct_waiting: usize,
@@ -56,8 +56,7 @@ impl State {
 impl Outbox {
     pub(super) fn new(pipe: OwnedFd, high: usize, wake_inbox: Arc<Notify>) -> Self {
         Self {
-            state: Mutex::default(),
-            pipe,
+            state: Mutex::new(State { pipe: Some(pipe), ..State::default() }),
             filled: Condvar::new(),
             direct_room: Condvar::new(),
             room: Notify::new(),
@@ -89,7 +88,7 @@ impl Outbox {
             state.waiting.push(b'\n');
         }
         if then == Then::Nothing && before == 0 && state.writing == 0 {
-            let gone = write_now(&self.pipe, &state.waiting);
+            let gone = state.pipe.as_ref().map_or(0, |pipe| write_now(pipe, &state.waiting));
             state.waiting.drain(..gone);
         }
         let left = !state.waiting.is_empty();
@@ -174,6 +173,7 @@ impl Outbox {
                 self.tell_of_room();
             }
         };
+        self.lock().pipe = None;
         self.tell_of_room();
         self.finished.notify_one();
         broken

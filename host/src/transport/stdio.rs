@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rmcp::model::{ClientJsonRpcMessage, ErrorData, JsonRpcMessage};
+use rmcp::model::{ClientJsonRpcMessage, ErrorData, JsonRpcMessage, ServerNotification};
 use rmcp::service::{
     QuitReason, RoleServer, RxJsonRpcMessage, Service, TxJsonRpcMessage, serve_directly_with_ct,
 };
@@ -246,7 +246,18 @@ impl Transport<RoleServer> for Pipes {
         let id = match &item {
             JsonRpcMessage::Response(response) => Some(&response.id),
             JsonRpcMessage::Error(error) => error.id.as_ref(),
-            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
+            JsonRpcMessage::Request(request) => {
+                self.inbox.asked(request.id.clone());
+                None
+            }
+            JsonRpcMessage::Notification(notification) => {
+                if let ServerNotification::CancelledNotification(cancelled) = &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    self.inbox.taken_back(id);
+                }
+                None
+            }
         };
         let is_answer = id.is_some();
         // Here and not in the future: the library polls those in any order.

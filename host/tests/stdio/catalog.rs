@@ -220,7 +220,10 @@ impl Backend for Native {
         if name != "greet" {
             return Err(CallFailure::NotFound(name.into()));
         }
-        let content = text(format!("Hello {}", arguments["who"]));
+        let Some(who) = arguments.get("who") else {
+            return Err(CallFailure::InvalidArguments("the argument `who` is missing".into()));
+        };
+        let content = text(format!("Hello {who}"));
         Ok(done(PromptResult {
             description: None,
             messages: vec![PromptMessage { role: Role::User, content }],

@@ -48,6 +48,28 @@ fn requests_piped_in_are_answered_also_the_last_without_a_newline() {
 }
 
 #[test]
+fn no_question_waits_for_a_client_that_cannot_answer() {
+    // Asked before the end, and after it.
+    for hangs_up_first in [false, true] {
+        let mut client = Client::with(Native::new(), patient());
+        let initialize = json!({"protocolVersion": "2025-11-25", "capabilities": {"roots": {}}, "clientInfo": {"name": "t", "version": "1"}});
+        client.ask(0, "initialize", initialize);
+        client.request(1, "tools/call", json!({"name": "ask"}));
+        if !hangs_up_first {
+            assert_eq!(client.hear()["method"], "roots/list");
+        }
+        client.hang_up();
+        let rest = client.rest();
+        let answer = rest.iter().find(|message| message["id"] == 1 && message.get("result").is_some());
+        let answer = answer.unwrap_or_else(|| panic!("no answer in {rest:?}"));
+        assert_eq!(
+            answer["result"]["content"][0]["text"],
+            "plugin `native` asked \"roots\", and the client refused: the client has closed its input, so nobody can answer"
+        );
+    }
+}
+
+#[test]
 fn what_is_piped_in_waits_for_plugins() {
     let catalog = Native::new();
     catalog.0.ready.send_replace(false);
