@@ -147,7 +147,19 @@ impl HttpServer {
     /// A session of the older era with a version and headers of a test's choice.
     #[track_caller]
     pub fn session_with(&self, version: &str, headers: &[(&str, &str)]) -> HttpSession<'_> {
-        let hello = initialize_message(version);
+        self.open(version, &json!({}), headers)
+    }
+
+    /// A session of the older era whose client can do this.
+    #[track_caller]
+    pub fn session_that_can(&self, capabilities: &Value) -> HttpSession<'_> {
+        self.open("2025-11-25", capabilities, &[])
+    }
+
+    #[track_caller]
+    fn open(&self, version: &str, capabilities: &Value, headers: &[(&str, &str)]) -> HttpSession<'_> {
+        let mut hello = initialize_message(version);
+        hello["params"]["capabilities"] = capabilities.clone();
         let mut request = HttpRequest::post(hello.to_string().as_bytes());
         for (name, value) in headers {
             request = request.header(name, value);

@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use kennel_tests::asker::{accept, form, rounds};
 use kennel_tests::process::resident;
 use kennel_tests::{Home, HttpRequest, HttpServer, initialize_message, modern_request};
 use serde_json::{Value, json};
@@ -14,10 +15,11 @@ const MIB: u64 = 1 << 20;
 
 fn served(name: &str, args: &[&str]) -> (Home, HttpServer) {
     let home = Home::new(name);
-    home.plugin("trial").config(
+    home.plugin("trial").plugin("asker").config(
         "[plugins.trial]\ntrust = \"dev\"\nlimits = { deadline = \"1h\", queue = 1000 }\n\
          [plugins.loops]\nfile = \"trial.wasm\"\ntrust = \"dev\"\n\
-         limits = { fuel = \"1000G\", deadline = \"1h\", concurrency = 8, queue = 1000 }\n",
+         limits = { fuel = \"1000G\", deadline = \"1h\", concurrency = 8, queue = 1000 }\n\
+         [plugins.asker]\ntrust = \"dev\"\nelicit = true\nlimits = { queue = 1000 }\n",
     );
     // Compiled before, so that no answer waits for it.
     home.kennel(["list"]).success();
@@ -58,7 +60,12 @@ fn round(marker: &str, ask: &dyn Fn(&Value, Value) -> Vec<Value>) {
     }
 }
 
-/// 200 clients at once, half of them of each era, calling, listening to progress, cancelling.
+/// What the plugin that asks says after a form was filled in with this name.
+fn told(marker: &str) -> String {
+    json!([{ "who": accept(&json!({ "name": marker })) }]).to_string()
+}
+
+/// 200 clients at once, half of them of each era, calling, listening to progress, answering questions, cancelling.
 #[test]
 fn two_hundred_clients_of_both_eras_at_once() {
     const CLIENTS: usize = 200;
@@ -86,21 +93,32 @@ fn two_hundred_clients_of_both_eras_at_once() {
     assert_eq!(text(&answer), "last");
 }
 
-fn modern(server: &HttpServer, number: usize, rounds: usize) -> usize {
-    for turn in 0..rounds {
+fn modern(server: &HttpServer, number: usize, turns: usize) -> usize {
+    for turn in 0..turns {
         let marker = format!("m{number}-{turn}");
         // It walks away from this one, which cancels it.
         let mut wire = server.connect();
         wire.begin(&modern_request(&json!(marker), "tools/call", call("loops__spin", json!({})))).unwrap();
         round(&marker, &|id, params| server.modern(id, "tools/call", params).messages());
+        let mut params = call("asker__ask", rounds(&[&[form("who", "name")]]));
+        params["_meta"] = json!({ "io.modelcontextprotocol/clientCapabilities": can_answer() });
+        let asked = server.modern(&json!("asks"), "tools/call", params.clone()).answer();
+        params["requestState"] = asked["result"]["requestState"].clone();
+        params["inputResponses"] = json!({ "who": accept(&json!({ "name": marker })) });
+        let answer = server.modern(&json!("answers"), "tools/call", params).answer();
+        assert_eq!(text(&answer), told(&marker), "{asked}");
         drop(wire);
     }
-    rounds
+    turns
 }
 
-fn older(server: &HttpServer, number: usize, rounds: usize) -> usize {
-    let session = server.session();
-    for turn in 0..rounds {
+fn can_answer() -> Value {
+    json!({ "elicitation": { "form": {} } })
+}
+
+fn older(server: &HttpServer, number: usize, turns: usize) -> usize {
+    let session = server.session_that_can(&can_answer());
+    for turn in 0..turns {
         // The same ids and markers in every session: they must not meet.
         let spin = json!({ "jsonrpc": "2.0", "id": "spin", "method": "tools/call",
             "params": call("loops__spin", json!({})) });
@@ -108,6 +126,25 @@ fn older(server: &HttpServer, number: usize, rounds: usize) -> usize {
         wire.begin(&session.message(&spin)).unwrap();
         let marker = format!("s{number}-{turn}");
         round(&marker, &|id, params| session.ask(id, "tools/call", params).messages());
+        // Asked on the stream of its own call, under ids that all sessions have.
+        let mut stream = session.call(&json!("asks"), "asker__ask", &rounds(&[&[form("who", "name")]]));
+        let mut questions = 0;
+        let answer = loop {
+            let event = stream.event().expect("the stream ends without an answer");
+            if event.data.is_empty() {
+                continue;
+            }
+            let message: Value = serde_json::from_str(&event.data).unwrap();
+            if message["id"] == "asks" {
+                break message;
+            }
+            assert_eq!(message["method"], "elicitation/create", "{message}");
+            questions += 1;
+            let given = accept(&json!({ "name": marker }));
+            let answer = json!({ "jsonrpc": "2.0", "id": message["id"], "result": given });
+            assert_eq!(session.post(&answer).status, 202);
+        };
+        assert_eq!((questions, text(&answer)), (1, told(&marker).as_str()));
         let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": "spin" } });
         assert_eq!(session.post(&cancel).status, 202);
         let mut response = wire.answer().unwrap();
@@ -116,7 +153,7 @@ fn older(server: &HttpServer, number: usize, rounds: usize) -> usize {
             assert_eq!(event.data, "", "an answer to what was cancelled");
         }
     }
-    rounds
+    turns
 }
 
 /// 10 000 sessions opened and left: those that are used go on, and the server does not grow with their number.

@@ -1,26 +1,22 @@
 //! One `[plugins.NAME]` of `kennel.toml`: what a person grants under this name, its settings and limits.
-//! Checks that a directory exists and is none of Kennel's; opens nothing.
+//! Each kind of grant is read by a module of its own.
 
-use std::collections::BTreeMap;
+mod directories;
+mod env;
+mod http;
+mod state;
+
 use std::fmt;
 use std::path::Path;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde_json::{Map, Value};
 
-use super::expand::is_variable_name;
 use super::places::Places;
-use super::reader::{Faults, Item, Section};
+use super::reader::{Faults, Item};
 use super::{Surroundings, limits};
-use crate::grants::{
-    DEFAULT_METHODS, DirectoryGrant, DirectoryMode, DiskQuota, Grants, HttpGrant, HttpPlace, Limits,
-    PluginName, StateGrant, StateScope, Trust, check_method,
-};
+use crate::grants::{Grants, Limits, PluginName, Trust};
 
-/// What a read-write directory may grow by when nothing is written.
-const DEFAULT_QUOTA: DiskQuota = DiskQuota { bytes: 1 << 30, files: 100_000 };
-/// A store when nothing is written, in bytes.
-const DEFAULT_STATE: u64 = 16 << 20;
 /// Longest prefix of tool names: with `__` it leaves half of the 64 characters to the tool.
 const MAX_PREFIX: usize = 32;
 
@@ -150,7 +146,7 @@ pub(super) fn read(
         }
     }
     if let Some(env) = section.section(faults, "env") {
-        plugin.grants.env = environment(&env, faults);
+        plugin.grants.env = env::read(&env, faults);
     }
     if let Some(mut tools) = section.section(faults, "tools") {
         let show = tools.read(faults, "show", patterns);
@@ -165,35 +161,9 @@ pub(super) fn read(
     plugin.grants.elicit = section.read(faults, "elicit", Item::boolean).unwrap_or(false);
     plugin.grants.sample = section.read(faults, "sample", Item::boolean).unwrap_or(false);
     plugin.grants.roots = section.read(faults, "roots", Item::boolean).unwrap_or(false);
-    for directory in section.sections(faults, "directories") {
-        let (at, key) = (directory.at(), directory.key().to_owned());
-        if let Some(grant) = read_directory(directory, context, faults) {
-            match plugin.grants.directories.iter().find(|other| other.guest == grant.guest) {
-                Some(other) => {
-                    let message = format!(
-                        "{:?} is already {}; give one another `as`",
-                        grant.guest,
-                        other.host.display()
-                    );
-                    faults.add(at, &key, message);
-                }
-                None => plugin.grants.directories.push(grant),
-            }
-        }
-    }
-    for http in section.sections(faults, "http") {
-        plugin.grants.http.extend(read_http(http, context, faults));
-    }
-    if let Some(mut state) = section.section(faults, "state") {
-        let quota = state.read(faults, "quota", Item::size).unwrap_or(DEFAULT_STATE);
-        let scope = state.read(faults, "scope", |item| match item.text()? {
-            "plugin" => Ok(StateScope::Plugin),
-            "caller" => Ok(StateScope::Caller),
-            other => Err(format!("{other:?} is neither \"plugin\" nor \"caller\"")),
-        });
-        state.finish(faults);
-        plugin.grants.state = Some(StateGrant { quota, scope: scope.unwrap_or(StateScope::Plugin) });
-    }
+    plugin.grants.directories = directories::read(&mut section, context, faults);
+    plugin.grants.http = http::read(&mut section, context, faults);
+    plugin.grants.state = state::read(&mut section, faults);
     section.finish(faults);
     Some(plugin)
 }
@@ -219,24 +189,6 @@ fn prefix(text: &str) -> Result<String, String> {
     }
 }
 
-fn environment(section: &Section<'_, '_>, faults: &mut Faults<'_>) -> BTreeMap<String, String> {
-    let mut env = BTreeMap::new();
-    for (name, item) in section.every() {
-        let value = match item.text() {
-            _ if !is_variable_name(name) => Err("is not a name of an environment variable".to_owned()),
-            Ok(value) if value.contains('\0') => Err("holds a NUL character".to_owned()),
-            other => other,
-        };
-        match value {
-            Ok(value) => {
-                env.insert(name.to_owned(), value.to_owned());
-            }
-            Err(message) => faults.add(item.at, &item.key, message),
-        }
-    }
-    env
-}
-
 fn patterns(item: &Item<'_, '_>) -> Result<Patterns, String> {
     let mut set = GlobSetBuilder::new();
     let mut text = Vec::new();
@@ -245,118 +197,4 @@ fn patterns(item: &Item<'_, '_>) -> Result<Patterns, String> {
         text.push(pattern.to_owned());
     }
     Ok(Patterns { text, set: set.build().map_err(|e| e.to_string())? })
-}
-
-fn read_directory(
-    mut section: Section<'_, '_>,
-    context: &Context<'_>,
-    faults: &mut Faults<'_>,
-) -> Option<DirectoryGrant> {
-    let path = section.read(faults, "path", |item| {
-        let written = context.surroundings.path(item.text()?, context.base).map_err(|e| e.to_string())?;
-        let real = written.canonicalize().map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => format!("{} does not exist; make it first", written.display()),
-            _ => format!("{}: {e}", written.display()),
-        })?;
-        if !real.is_dir() {
-            return Err(format!("{} is not a directory; grant the directory it is in", written.display()));
-        }
-        if let Some(places) = context.places {
-            let answer = places.check(&real).map_err(|e| format!("{}: {e}", real.display()))?;
-            answer.map_err(|conflict| conflict.to_string())?;
-        }
-        Ok((written, real))
-    });
-    let named = section.read(faults, "as", |item| guest_path(item.text()?));
-    let mode = section.read(faults, "mode", |item| match item.text()? {
-        "read-only" => Ok(DirectoryMode::ReadOnly),
-        "read-write" => Ok(DirectoryMode::ReadWrite),
-        other => Err(format!("{other:?} is neither \"read-only\" nor \"read-write\"")),
-    });
-    let mode = mode.unwrap_or(DirectoryMode::ReadOnly);
-    let mut quota = DEFAULT_QUOTA;
-    if let Some(item) = section.item("quota") {
-        if mode == DirectoryMode::ReadOnly {
-            faults.add(
-                item.at,
-                &item.key,
-                "nothing can be added here; add `mode = \"read-write\"`, or drop it",
-            );
-        }
-        if let Some(mut section) = item.section(faults) {
-            quota.bytes = section.read(faults, "bytes", Item::size).unwrap_or(quota.bytes);
-            quota.files = section.read(faults, "files", Item::count).unwrap_or(quota.files);
-            section.finish(faults);
-        }
-    }
-    let missing = section.item("path").is_none();
-    if missing {
-        faults.add(
-            section.at(),
-            section.key(),
-            "`path` is missing; write for example path = \"~/Documents\"",
-        );
-    }
-    let (at, key) = (section.at(), section.key().to_owned());
-    section.finish(faults);
-    let (written, host) = path?;
-    let guest = named.map_or_else(
-        || {
-            // The path as the person wrote it, so that a plugin and its user speak of the same one; the
-            // path without links when it cannot be taken word by word.
-            let as_written = written.to_str().and_then(|text| guest_path(text).ok());
-            as_written.or_else(|| host.to_str().and_then(|text| guest_path(text).ok()))
-        },
-        Some,
-    );
-    if guest.is_none() {
-        faults.add(at, &key, "the path is not UTF-8; add `as` with the path the plugin shall see");
-    }
-    Some(DirectoryGrant { host, guest: guest?, mode, quota })
-}
-
-/// An absolute path of one spelling.
-fn guest_path(text: &str) -> Result<String, String> {
-    let path = if text.len() > 1 { text.trim_end_matches('/') } else { text };
-    let plain = text.starts_with('/')
-        && !path.contains(['\0', '\\'])
-        && (path == "/" || path.split('/').skip(1).all(|part| !matches!(part, "" | "." | "..")));
-    if plain {
-        Ok(path.to_owned())
-    } else {
-        Err(format!("{text:?} is not an absolute path without \".\" and \"..\"; write for example \"/docs\""))
-    }
-}
-
-fn read_http(
-    mut section: Section<'_, '_>,
-    context: &Context<'_>,
-    faults: &mut Faults<'_>,
-) -> Option<HttpGrant> {
-    let place = section.read(faults, "url", |item| {
-        let url = context.surroundings.text(item.text()?).map_err(|e| e.to_string())?;
-        HttpPlace::parse(&url).map_err(|e| e.to_string())
-    });
-    let methods = section.read(faults, "methods", |item| {
-        let methods = item.texts()?;
-        if methods.is_empty() {
-            return Err("no method, so no request; name at least one, or drop the grant".to_owned());
-        }
-        let methods = methods.into_iter().map(|method| check_method(method).map(|()| method.to_owned()));
-        methods.collect::<Result<Vec<_>, _>>()
-    });
-    let private = section.read(faults, "private-addresses", Item::boolean);
-    if section.item("url").is_none() {
-        faults.add(
-            section.at(),
-            section.key(),
-            "`url` is missing; write for example url = \"https://api.example.org/v1\"",
-        );
-    }
-    section.finish(faults);
-    let place = place?;
-    let private_addresses = private.unwrap_or_else(|| place.names_private());
-    let methods = methods.unwrap_or_else(|| DEFAULT_METHODS.map(str::to_owned).to_vec());
-    let HttpPlace { scheme, host, port, path } = place;
-    Some(HttpGrant { scheme, host, port, methods, path, private_addresses })
 }
