@@ -215,7 +215,7 @@ mod tests {
 
     fn directory(mode: DirectoryMode) -> DirectoryGrant {
         let quota = DiskQuota { bytes: 1, files: 1 };
-        DirectoryGrant { host: "/srv/x".into(), guest: "/x".into(), mode, quota }
+        DirectoryGrant { host: "/srv/x".into(), guest: "/x".into(), mode, quota, extensions: Vec::new() }
     }
 
     fn http(methods: Vec<&str>) -> HttpGrant {

@@ -104,7 +104,7 @@ impl Program {
             source,
             linked: OnceCell::new(),
             offers: Offers::of(interface),
-            base: wasi::Base::configure(&setup.grants.env, setup.surroundings),
+            base: wasi::Base::configure(setup.grants, setup.surroundings),
             files: files::Configured::configure(&configure)?,
             http: http::Configured::configure(&configure)?,
             state: state::Configured::configure(&configure)?,
