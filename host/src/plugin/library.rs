@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::config::{Config, ConfigError, Home, NewPlugins, PluginConfig, Surroundings};
+use crate::config::{Config, ConfigError, Home, PluginConfig, Surroundings};
 use crate::grants::{Approval, Digest, Lock, LockError, PluginName, Trust};
 use crate::sandbox::{Sandbox, StartError};
 
@@ -18,6 +18,8 @@ use super::cache::{Cache, CacheError};
 use super::compile::Compiler;
 use super::file::{FileError, PluginFile, component_files};
 use super::load::{Loader, Plugin};
+use super::revoke::Alive;
+use super::serving::{Serves, serves};
 use super::watch::Watch;
 
 /// Longest wait of the first answers for plugins that have to be compiled.
@@ -81,6 +83,7 @@ pub struct Library {
     loader: Loader,
     config: Arc<Config>,
     entries: BTreeMap<String, Entry>,
+    alive: Alive,
     statuses: watch::Sender<Arc<Vec<Status>>>,
 }
 
@@ -107,7 +110,8 @@ impl Library {
         let cache = Cache::open(&home.cache(), sandbox.code_key())?;
         let loader = Loader::new(sandbox, cache, compiler, &home);
         let statuses = watch::Sender::new(Arc::default());
-        Ok(Self { home, surroundings, loader, config: Arc::new(config), entries: BTreeMap::new(), statuses })
+        let (config, entries) = (Arc::new(config), BTreeMap::new());
+        Ok(Self { home, surroundings, loader, config, entries, alive: Alive::default(), statuses })
     }
 
     /// How the plugins stand, now and after each change.
@@ -159,7 +163,10 @@ impl Library {
 
     fn start_watch(&self) -> Option<Watch> {
         let config_folder = self.home.config_file().parent().unwrap_or(Path::new("."));
-        let folders = [self.config.plugins_folder.as_path(), self.home.root(), config_folder];
+        // Where the file really lies, for whoever linked it here.
+        let linked = self.home.config_file().canonicalize().ok();
+        let linked = linked.as_deref().and_then(Path::parent).unwrap_or(config_folder);
+        let folders = [self.config.plugins_folder.as_path(), self.home.root(), config_folder, linked];
         Watch::start(&folders)
             .inspect_err(|error| {
                 tracing::warn!("changes of plugins go unseen until a restart: {error}");
@@ -186,7 +193,10 @@ impl Library {
     /// When the plugins folder or the lock cannot be read; then everything stays as it was.
     pub async fn refresh(&mut self) -> Result<(), LibraryError> {
         let config = self.config.clone();
-        let lock = Lock::load(&self.home.lock_file())?;
+        let lock = Lock::load(&self.home.lock_file());
+        // Before anything else: what was taken back is not to be used while new things load.
+        self.alive.revoke(&config, lock.as_ref().ok());
+        let lock = lock?;
         let folder = &config.plugins_folder;
         let files = component_files(folder)
             .map_err(|source| LibraryError::Folder { folder: folder.display().to_string(), source })?;
@@ -240,6 +250,9 @@ impl Library {
 
     fn set(&mut self, entry: Entry) {
         report(self.entries.get(&entry.status.name), &entry);
+        if let Some(plugin) = &entry.status.plugin {
+            self.alive.note(plugin);
+        }
         self.entries.insert(entry.status.name.clone(), entry);
     }
 
@@ -275,18 +288,11 @@ impl Library {
             }
         };
         let entry = |status| Entry { status, seen: Some(file.digest), config: Some(plugin.clone()) };
-        let approval = lock.approval(&plugin.name, &file.digest);
-        let (bytes, approval, standing) = match (&approval, plugin.trust) {
-            (Approval::Changed { approved, .. }, Trust::Approved) => match self.approved(approved) {
-                Some(kept) => (kept, Approval::Approved, Standing::Waiting(approval.to_string())),
-                None => (file.clone(), approval.clone(), Standing::Serving),
-            },
-            (Approval::Unapproved(reason), Trust::Approved)
-                if !plugin.mentioned && self.config.new_plugins == NewPlugins::Hold =>
-            {
-                return entry(status(Standing::Held(reason.clone()), None));
+        let (bytes, approval, standing) = match serves(&self.home, &self.config, plugin, file, lock) {
+            Serves::Held(reason) => return entry(status(Standing::Held(reason), None)),
+            Serves::Bytes { file, approval, waiting } => {
+                (file, approval, waiting.map_or(Standing::Serving, Standing::Waiting))
             }
-            _ => (file.clone(), approval.clone(), Standing::Serving),
         };
         let unchanged = same_config.filter(|old| {
             let approved = approval == Approval::Approved || plugin.trust == Trust::Dev;
@@ -307,12 +313,6 @@ impl Library {
             Ok(loaded) => entry(status(standing, Some(loaded))),
             Err(error) => entry(status(Standing::Broken(error.to_string()), same_config.cloned())),
         }
-    }
-
-    /// The approved bytes, kept by hash when they were approved.
-    fn approved(&self, digest: &Digest) -> Option<PluginFile> {
-        let kept = PluginFile::read(&self.home.approved().join(format!("{digest}.wasm"))).ok()?;
-        (kept.digest == *digest).then_some(kept)
     }
 
     /// One plugin's entry by name, after a refresh.
