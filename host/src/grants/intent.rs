@@ -169,6 +169,6 @@ mod tests {
             "state x",
         ];
         let all: Vec<_> = texts.iter().map(|text| text.parse::<Intent>().unwrap_err().to_string()).collect();
-        insta::assert_snapshot!(all.join("\n"), @"");
+        insta::assert_snapshot!(all.join("\n"));
     }
 }

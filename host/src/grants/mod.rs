@@ -9,6 +9,7 @@ mod definitions;
 mod digest;
 mod directory;
 mod effective;
+mod effects;
 mod explain;
 mod http;
 mod intent;
