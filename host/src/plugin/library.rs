@@ -2,7 +2,6 @@
 //! person, what is broken. Keeps it so while files change.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use super::cache::{Cache, CacheError};
 use super::compile::Compiler;
 use super::file::{FileError, PluginFile, component_files};
 use super::load::{Loader, Plugin};
-use super::revoke::Alive;
+use super::revoke::{Revoker, folders};
 use super::serving::{Serves, serves};
 use super::watch::Watch;
 
@@ -79,11 +78,11 @@ pub enum LibraryError {
 /// All plugins of a home.
 pub struct Library {
     home: Home,
-    surroundings: Surroundings,
+    surroundings: Arc<Surroundings>,
     loader: Loader,
     config: Arc<Config>,
     entries: BTreeMap<String, Entry>,
-    alive: Alive,
+    revoker: Arc<Revoker>,
     statuses: watch::Sender<Arc<Vec<Status>>>,
 }
 
@@ -110,8 +109,9 @@ impl Library {
         let cache = Cache::open(&home.cache(), sandbox.code_key())?;
         let loader = Loader::new(sandbox, cache, compiler, &home);
         let statuses = watch::Sender::new(Arc::default());
-        let (config, entries) = (Arc::new(config), BTreeMap::new());
-        Ok(Self { home, surroundings, loader, config, entries, alive: Alive::default(), statuses })
+        let (config, entries, surroundings) = (Arc::new(config), BTreeMap::new(), Arc::new(surroundings));
+        let revoker = Arc::new(Revoker::new(home.clone(), surroundings.clone()));
+        Ok(Self { home, surroundings, loader, config, entries, revoker, statuses })
     }
 
     /// How the plugins stand, now and after each change.
@@ -135,7 +135,13 @@ impl Library {
     /// Looks at everything and then again after each change, for ever. `ready` is called once all plugins
     /// found at the start stand, or after [`PATIENCE`]: one that is slow to compile does not hold up the
     /// others.
-    pub async fn keep(mut self, ready: impl FnOnce()) {
+    pub async fn keep(self, ready: impl FnOnce()) {
+        // Beside the other, which may wait for a compilation: what is taken back waits for nothing.
+        let revoker = self.revoker.clone();
+        tokio::join!(revoker.keep(), self.keep_plugins(ready));
+    }
+
+    async fn keep_plugins(mut self, ready: impl FnOnce()) {
         // Watched before the first look, so that no change falls between the two.
         let mut watch = self.start_watch();
         {
@@ -162,11 +168,8 @@ impl Library {
     }
 
     fn start_watch(&self) -> Option<Watch> {
-        let config_folder = self.home.config_file().parent().unwrap_or(Path::new("."));
-        // Where the file really lies, for whoever linked it here.
-        let linked = self.home.config_file().canonicalize().ok();
-        let linked = linked.as_deref().and_then(Path::parent).unwrap_or(config_folder);
-        let folders = [self.config.plugins_folder.as_path(), self.home.root(), config_folder, linked];
+        let mut folders = folders(&self.home);
+        folders.push(self.config.plugins_folder.clone());
         Watch::start(&folders)
             .inspect_err(|error| {
                 tracing::warn!("changes of plugins go unseen until a restart: {error}");
@@ -193,10 +196,9 @@ impl Library {
     /// When the plugins folder or the lock cannot be read; then everything stays as it was.
     pub async fn refresh(&mut self) -> Result<(), LibraryError> {
         let config = self.config.clone();
-        let lock = Lock::load(&self.home.lock_file());
         // Before anything else: what was taken back is not to be used while new things load.
-        self.alive.revoke(&config, lock.as_ref().ok());
-        let lock = lock?;
+        self.revoker.look();
+        let lock = Lock::load(&self.home.lock_file())?;
         let folder = &config.plugins_folder;
         let files = component_files(folder)
             .map_err(|source| LibraryError::Folder { folder: folder.display().to_string(), source })?;
@@ -251,7 +253,7 @@ impl Library {
     fn set(&mut self, entry: Entry) {
         report(self.entries.get(&entry.status.name), &entry);
         if let Some(plugin) = &entry.status.plugin {
-            self.alive.note(plugin);
+            self.revoker.note(plugin);
         }
         self.entries.insert(entry.status.name.clone(), entry);
     }
