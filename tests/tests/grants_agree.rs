@@ -107,6 +107,16 @@ impl World {
         folder
     }
 
+    /// Mostly the first, so that grants, asks and requests meet often enough to differ in one part only.
+    fn which(&mut self) -> usize {
+        usize::from(self.random.below(5) == 0)
+    }
+
+    fn server(&mut self) -> &Server {
+        let which = self.which();
+        &self.servers[which]
+    }
+
     /// Random lines of `kennel.toml` for one plugin, and its folders by the paths it sees.
     fn grants(&mut self, plugin: usize) -> (String, Vec<(&'static str, PathBuf)>) {
         let mut text = format!("[plugins.p{plugin}]\nfile = \"attacker.wasm\"\n");
@@ -127,7 +137,7 @@ impl World {
             }
         }
         for _ in 0..self.random.below(4) {
-            let port = self.servers[self.random.below(2)].port;
+            let port = self.server().port;
             let path = self.random.one(&["", "/v", "/v/w"]);
             let methods = self.random.some(&["GET", "POST", "PUT"]);
             writeln!(
@@ -145,7 +155,7 @@ impl World {
         }
         writeln!(text, "[plugins.p{plugin}.env]").unwrap();
         if self.random.below(5) > 0 {
-            let port = self.servers[self.random.below(2)].port;
+            let port = self.server().port;
             let path = self.random.one(&["", "", "/v"]);
             writeln!(text, "TARGET = \"http://127.0.0.1:{port}{path}\"").unwrap();
         }
@@ -164,7 +174,7 @@ impl World {
         folders: &[(&'static str, PathBuf)],
     ) -> (String, bool) {
         let name = format!("p{plugin}");
-        match self.random.below(6) {
+        match self.random.below(9) {
             kind @ 0..=2 => {
                 let path = self.random.one(&[
                     "/a/x.md",
@@ -204,9 +214,9 @@ impl World {
                     }
                 }
             }
-            3 => {
+            3..=6 => {
                 let method = self.random.one(&["GET", "POST", "PUT"]);
-                let at = self.random.below(2);
+                let at = self.which();
                 let authority = format!("127.0.0.1:{}", self.servers[at].port);
                 let path = format!("{}/{mark}", self.random.one(&["", "/v", "/v/w", "/w", "/va"]));
                 let arguments =
@@ -217,7 +227,7 @@ impl World {
                     self.servers[at].got(&format!("{method} {path} ")),
                 )
             }
-            4 => {
+            7 => {
                 let variable = self.random.one(&["TARGET", "NAMED", "OTHER", "HOME", "PATH"]);
                 let result = client.call(&format!("{name}__surroundings"), &json!({}));
                 let found =
