@@ -29,6 +29,7 @@ impl CallEvents for Silent {
 
 fn info() -> CallInfo {
     CallInfo {
+        alone: false,
         cancel: Default::default(),
         client: ClientFacts::default(),
         progress: false,
