@@ -632,3 +632,18 @@ fn parse_event(block: &str) -> Option<SseEvent> {
     }
     some.then_some(event)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "the protocol has no such message")]
+    fn a_message_that_the_protocol_does_not_have_is_noticed() {
+        let request = modern_request(&json!(1), "tools/list", Value::Null);
+        hold(
+            &mut request.wire(),
+            r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","tools":{}}}"#,
+        );
+    }
+}
