@@ -149,6 +149,9 @@ pub enum CallFailure {
     /// A grant is missing.
     #[error("{0}")]
     Denied(String),
+    /// A person took back, while the call ran, what the plugin held when it began; the text says what.
+    #[error("{0}; call again to go on with what it holds now")]
+    Revoked(String),
     /// The guest trapped or panicked.
     #[error("{0}")]
     Trap(String),

@@ -123,6 +123,9 @@ pub enum CallError {
     /// Whoever asked no longer wants it.
     #[error("cancelled")]
     Cancelled,
+    /// A person took back what the plugin held when the call began; says what.
+    #[error("revoked: a person took back what this call began with, so it was ended: {0}")]
+    Revoked(String),
     /// Too many calls of the plugin, or of all plugins, are waiting.
     #[error("busy: {0} calls are waiting already; try again later")]
     Busy(usize),

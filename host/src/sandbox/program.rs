@@ -1,11 +1,12 @@
 //! A component made ready to run under one plugin's grants, and the way of one call through it: a
 //! place in the queue, a fresh instance, its budget, its end.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::{ResourceTable, ResourceTableError};
 use wasmtime::{Store, Trap};
 
@@ -52,6 +53,7 @@ pub struct Program {
     limits: Limits,
     owner: TaskOwner,
     turns: Arc<Semaphore>,
+    revoked: Revoked,
     waiting: AtomicUsize,
 }
 
@@ -104,12 +106,13 @@ impl Program {
             source,
             linked: OnceCell::new(),
             offers: Offers::of(interface),
-            base: wasi::Base::configure(&setup.grants.env, setup.surroundings),
+            base: wasi::Base::configure(setup.grants, setup.surroundings),
             files: files::Configured::configure(&configure)?,
             http: http::Configured::configure(&configure)?,
             state: state::Configured::configure(&configure)?,
             turns: Arc::new(Semaphore::new(setup.limits.concurrency.max(1))),
             owner: sandbox.new_owner(),
+            revoked: Revoked::default(),
             waiting: AtomicUsize::new(0),
             host: Arc::new(setup.host),
             limits: setup.limits,
@@ -153,6 +156,7 @@ impl Program {
         };
         let admitted = tokio::select! {
             biased;
+            why = self.revoked.wait() => Err(CallError::Revoked(why)),
             admitted = admitted => admitted,
             () = context.cancel.cancelled() => Err(CallError::Cancelled),
         };
@@ -177,6 +181,13 @@ impl Program {
             tracing::error!(plugin = self.host.plugin, "the host panicked in a call: {panic}");
             Finished::not_run(CallError::Internal(format!("the host panicked: {panic}")))
         })
+    }
+
+    /// Ends every call, those that wait too, and refuses new ones: `what` was taken back. Says whether this is news.
+    pub fn revoke(&self, what: String) -> bool {
+        let news = self.revoked.what.set(what).is_ok();
+        self.revoked.token.cancel();
+        news
     }
 
     /// Waits for the plugin's turn and for a slot of the pool. A queue over its bound is `busy`.
@@ -235,6 +246,7 @@ impl Program {
             biased;
             ended = guest => Ended::Guest(ended),
             () = cancel.cancelled() => Ended::Cancelled,
+            why = self.revoked.wait() => Ended::Revoked(why),
             () = tokio::time::sleep(limits.deadline) => Ended::Deadline,
         };
 
@@ -243,6 +255,7 @@ impl Program {
         let denials = store.data_mut().http.take_denials();
         let result = match ended {
             Ended::Cancelled => Err(CallError::Cancelled),
+            Ended::Revoked(why) => Err(CallError::Revoked(why)),
             Ended::Deadline => Err(limit(Budget::Deadline, seconds(limits.deadline))),
             Ended::Guest(Ok(Ok(output))) if O::weight(&output) > limits.output => {
                 Err(limit(Budget::Output, format!("{} bytes", limits.output)))
@@ -311,7 +324,23 @@ fn limit(budget: Budget, bound: String) -> CallError {
 enum Ended<T> {
     Guest(T),
     Cancelled,
+    Revoked(String),
     Deadline,
+}
+
+/// Whether what the program runs under was taken back.
+#[derive(Default)]
+struct Revoked {
+    what: OnceLock<String>,
+    token: CancellationToken,
+}
+
+impl Revoked {
+    /// Waits until it is, and says what.
+    async fn wait(&self) -> String {
+        self.token.cancelled().await;
+        self.what.get().cloned().unwrap_or_default()
+    }
 }
 
 /// A place in a plugin's queue, given back when dropped.
