@@ -20,7 +20,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("sandbox", &["grants", "observe"]),
     ("config", &["grants"]),
     ("grants", &[]),
-    ("observe", &[]),
+    ("observe", &["grants"]),
 ];
 
 /// Crates that only some rooms may name.

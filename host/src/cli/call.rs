@@ -105,7 +105,7 @@ pub fn run(
             true
         }
     };
-    audit.flush();
+    audit.close();
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -1,6 +1,7 @@
 //! The verbs, one file each: arguments in, text out. Holds no logic that another room needs.
 
 pub mod approve;
+pub mod audit;
 pub mod call;
 mod candidates;
 pub mod check;
@@ -57,6 +58,7 @@ enum Verb {
     Call(call::Args),
     Approve(approve::Args),
     Check(check::Args),
+    Audit(audit::Args),
     ClientConfig(client_config::Args),
     New(new::Args),
     Test(test::Args),
@@ -152,6 +154,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             let opened = Opened::lazily(home()?, surroundings);
             Ok(check::run(&args, opened.home(), opened.surroundings(), &mut opened.reader(), &mut out)?)
         }
+        Verb::Audit(args) => audit::run(&args, &home()?, &mut out),
         Verb::ClientConfig(args) => {
             let command = std::env::current_exe()?;
             Ok(client_config::run(&args, &home()?, &command, &mut out, &mut err)?)

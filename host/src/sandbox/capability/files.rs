@@ -55,6 +55,8 @@ fn view(state: &mut CallState) -> FilesView<'_> {
 pub struct Configured {
     template: WasiFilesystemCtx,
     books: Arc<Books>,
+    /// The text of each grant, for the audit.
+    rules: Arc<[Arc<str>]>,
 }
 
 impl Configured {
@@ -89,14 +91,16 @@ impl Configured {
             checked.map_err(|why| refused(from, grant, why))?;
         }
         let quotas = granted.iter().map(|grant| grant.quota).collect();
-        Ok(Self { template, books: Arc::new(Books::new(quotas)) })
+        let rules = granted.iter().map(|grant| grant.to_string().into()).collect();
+        Ok(Self { template, books: Arc::new(Books::new(quotas)), rules })
     }
 
     /// The part of one call; gives `wasi` its directories.
     #[must_use]
     pub fn begin(&self, wasi: &mut WasiCtx, counters: &Arc<Counters>) -> Call {
         wasi.filesystem().clone_from(&self.template);
-        Call { books: Arc::clone(&self.books), counters: Arc::clone(counters), held: HashMap::new() }
+        let (books, rules) = (Arc::clone(&self.books), Arc::clone(&self.rules));
+        Call { books, rules, counters: Arc::clone(counters), held: HashMap::new() }
     }
 }
 
@@ -107,6 +111,7 @@ fn refused(from: &Configure<'_>, grant: &DirectoryGrant, why: Refusal) -> Config
 /// What a call holds open.
 pub struct Call {
     books: Arc<Books>,
+    rules: Arc<[Arc<str>]>,
     counters: Arc<Counters>,
     /// By the descriptor's place in the resource table.
     held: HashMap<u32, Held>,

@@ -62,14 +62,19 @@ impl FilesView<'_> {
     /// A directory in which things may be changed.
     fn writable_dir(&self, fd: &Fd) -> FsResult<(wasi::Dir, usize)> {
         let (dir, account) = self.dir(fd)?;
-        if disk::may_write(&dir) { Ok((dir, account)) } else { Err(ErrorCode::NotPermitted.into()) }
+        if disk::may_write(&dir) {
+            self.allowed(account);
+            Ok((dir, account))
+        } else {
+            Err(self.read_only(account))
+        }
     }
 
     /// A file in a directory in which things may be changed.
     fn writable_file(&self, fd: &Fd) -> FsResult<(wasi::File, Held)> {
         let (file, held) = self.file(fd)?;
         if file.perms.write_not_permitted() {
-            return Err(ErrorCode::NotPermitted.into());
+            return Err(self.read_only(held.account));
         }
         Ok((file, held))
     }
@@ -80,6 +85,20 @@ impl FilesView<'_> {
         }
         self.call.counters.charge(TRIP + path.len() as u64);
         Ok(())
+    }
+
+    /// Notes that a grant was made use of.
+    fn allowed(&self, account: usize) {
+        if let Some(rule) = self.call.rules.get(account) {
+            self.call.counters.allowed(rule);
+        }
+    }
+
+    /// Notes that something was to be changed under a grant to read.
+    fn read_only(&self, account: usize) -> FsError {
+        let rule = self.call.rules.get(account).map_or("a directory", |rule| rule);
+        self.call.counters.denied(&format!("to write: {rule}"));
+        ErrorCode::NotPermitted.into()
     }
 
     fn hold(&mut self, fd: &Fd, held: Held) {
@@ -141,7 +160,7 @@ impl HostDescriptor for FilesView<'_> {
             return Err(ErrorCode::Invalid.into());
         }
         if (how.create || how.truncate || how.write) && !disk::may_write(&dir) {
-            return Err(ErrorCode::NotPermitted.into());
+            return Err(self.read_only(account));
         }
         let books = Arc::clone(&self.call.books);
         let (descriptor, opened) =
@@ -149,6 +168,7 @@ impl HostDescriptor for FilesView<'_> {
         let fd = self.inner.table.push(descriptor)?;
         self.hold(&fd, Held { account, file: opened.map(Arc::new) });
         self.call.counters.file_opened();
+        self.allowed(account);
         Ok(fd)
     }
 
