@@ -90,7 +90,8 @@ impl Catalog {
                 digest: now.or(before).map(|(digest, _)| digest),
                 by: "host".into(),
                 what: if ready { "applied" } else { "in force" },
-                before: had,
+                // What held before this process began is not known, nor is it a change of its own.
+                before: if ready { had } else { has.clone() },
                 now: has,
             };
             if ready { audit.change(change) } else { audit.in_force(change) }

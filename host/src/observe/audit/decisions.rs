@@ -147,6 +147,6 @@ mod tests {
         );
         assert!(text.contains(r#""hosts":[{"what":"example.org:443","times":1}]"#), "{text}");
         assert!(text.contains(r#"{"what":"host 1","times":41}"#), "{text}");
-        assert!(text.ends_with(r#"{"more":true,"times":25}]}"#), "{text}");
+        assert!(text.contains(r#"{"more":true,"times":25}]"#), "{text}");
     }
 }

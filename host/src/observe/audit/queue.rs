@@ -15,7 +15,7 @@ use super::writer::Writer;
 use super::{AuditError, Change, Options, Record, WhenFull};
 
 /// Lines of calls that may wait for the disk; each holds at most some KiB.
-const PLACES: usize = 8192;
+pub(super) const PLACES: usize = 8192;
 /// Longest wait for the disk when somebody asks.
 const PATIENCE: Duration = Duration::from_secs(5);
 
