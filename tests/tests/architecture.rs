@@ -19,8 +19,8 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("plugin", &["sandbox", "grants", "config", "observe"]),
     ("sandbox", &["grants", "observe"]),
     ("config", &["grants"]),
-    ("grants", &[]),
     ("observe", &["grants"]),
+    ("grants", &[]),
 ];
 
 /// Crates that only some rooms may name.

@@ -87,7 +87,7 @@ fn every_call_leaves_a_line_with_what_it_was_and_never_what_was_said() {
     assert_eq!(echoes.len(), 5, "{echoes:?}");
     let digest = |at: usize| &echoes[at]["arguments"]["digest"];
     assert!(digest(0).is_string() && digest(0) == digest(1) && digest(1) != digest(2));
-    assert_eq!(echoes[0]["caller"], "kennel-tests");
+    assert_eq!(echoes[0]["caller"], "local:kennel-tests");
     assert_eq!(echoes[0]["digest"].as_str().map(str::len), Some(64));
     assert!(echoes[0]["output"].as_u64() > Some(6) && echoes[0]["usage"]["fuel"].as_u64() > Some(0));
     assert_eq!(echoes[3]["outcome"], "refused: invalid arguments");
@@ -209,8 +209,10 @@ fn whatever_is_done_to_the_files_is_named() {
     home.plugin("echo").config("[audit]\nmax-size = \"4KiB\"\n").approve();
     let client = home.serve();
     client.initialize();
-    for number in 0..30 {
+    for number in 0..40 {
         echo(&client, &number.to_string());
+        // Lines are gathered for some milliseconds, and a file is closed after them.
+        std::thread::sleep(Duration::from_millis(10));
     }
     end(&client);
     home.kennel(["audit", "verify"]).success();
@@ -456,5 +458,10 @@ fn the_configuration_of_the_audit_is_checked() {
     let run = home.kennel(["check"]);
     let said: Vec<_> = run.failure().stdout.lines().filter_map(|line| line.split_once(".toml")).collect();
     let said: Vec<_> = said.iter().map(|(_, rest)| *rest).collect();
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    :2: audit.when-full: "maybe" is neither "refuse" nor "say"
+    :3: audit.max-size: 1B is not from 4KiB to 4GiB
+    :4: audit.keep: 1s is not from 1m to 100years
+    :5: audit.size: unknown key; known here: when-full, max-size, max-total, max-age, keep
+    "#);
 }

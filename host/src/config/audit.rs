@@ -7,7 +7,8 @@ use super::reader::{Faults, Section};
 use crate::grants::units;
 
 const MINUTE: Duration = Duration::from_secs(60);
-const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
+/// As durations are shown.
+const YEAR: Duration = Duration::from_secs(31_557_600);
 
 /// How the audit is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
