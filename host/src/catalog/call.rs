@@ -298,6 +298,7 @@ impl Catalog {
                 progress: call.progress,
             },
             cancel: call.cancel.clone(),
+            begin_here: call.alone,
             events: Relay::new(
                 plugin,
                 call,

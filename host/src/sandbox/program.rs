@@ -17,7 +17,7 @@ use super::capability::{Configure, files, host, http, state, wasi};
 use super::code::{CodeSource, Interface};
 use super::engine::{self, SLICE_FUEL};
 use super::error::{Budget, CallError, LimitHit, hides_fuel, seconds};
-use super::executor::TaskOwner;
+use super::executor::{Begin, TaskOwner};
 use super::limiter::{Limiter, Refused};
 use super::linked::{Linked, PrepareError};
 use super::operation::{Enter, Offers};
@@ -166,8 +166,10 @@ impl Program {
         let program = self.clone();
         // Boxed where it is made: on its way to the guests' threads it passes through several hands.
         let running = linked.running.clone();
+        let begin = if context.begin_here { Begin::Here(running.io.handle()) } else { Begin::There };
         let task = running.executor.spawn(
             self.owner,
+            begin,
             Box::pin(async move {
                 let finished = program.run(&linked, operation, context).await;
                 drop(permits);
