@@ -3,6 +3,7 @@
 
 pub mod api;
 mod asking;
+mod audited;
 mod call;
 mod convert;
 mod events;
@@ -100,6 +101,7 @@ impl Catalog {
         }
         *self.shared.view.write().unwrap_or_else(PoisonError::into_inner) = view.clone();
         self.shared.lists.clear();
+        self.tell_changes(&before.plugins, &view.plugins);
 
         let (old, new) = (&before.snapshot, &view.snapshot);
         let owners = |view: &View| -> Vec<_> {

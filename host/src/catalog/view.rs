@@ -43,7 +43,9 @@ pub(super) struct View {
     pub(super) templates: Vec<(String, Arc<Plugin>)>,
     /// Plugins with resources, in the order in which URIs are theirs.
     pub(super) with_resources: Vec<Arc<Plugin>>,
-    /// All plugins, in the order of ownership.
+    /// All plugins.
+    pub(super) plugins: Vec<Arc<Plugin>>,
+    /// Their names, in the order of ownership.
     owners: Vec<String>,
     /// What was left out and why, one line each.
     pub(super) faults: Vec<String>,
@@ -64,6 +66,7 @@ impl View {
         let mut lists = Snapshot::default();
         for plugin in &plugins {
             view.owners.push(plugin.config.name.to_string());
+            view.plugins.push(plugin.clone());
             view.add_tools(plugin, &mut lists.tools);
             view.add_prompts(plugin, &mut lists.prompts);
             view.add_templates(plugin, &mut lists.templates);

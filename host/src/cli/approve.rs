@@ -10,8 +10,9 @@ use std::time::SystemTime;
 
 use crate::config::{Config, ConfigError, Home, HomeError, PluginConfig, Surroundings};
 use crate::grants::{
-    Approval, Digest, Lock, LockEntry, LockError, PluginName, Trust, effective, shared_file, units,
+    Approval, Digest, Grants, Lock, LockEntry, LockError, PluginName, Trust, effective, shared_file, units,
 };
+use crate::observe::audit::{self, AuditError, Change};
 use crate::plugin::PluginFile;
 
 use super::candidates::{Read, Reading, candidates};
@@ -68,6 +69,9 @@ pub enum ApproveError {
         /// Why.
         source: io::Error,
     },
+    /// It would leave no audit line.
+    #[error("{0}; nothing was changed")]
+    Audit(#[from] AuditError),
     /// Nobody reads.
     #[error("cannot print: {0}")]
     Output(#[from] io::Error),
@@ -95,7 +99,7 @@ pub fn run(
     failed: &mut dyn Write,
 ) -> Result<ExitCode, ApproveError> {
     if args.revoke {
-        return revoke(args, home, out, failed);
+        return revoke(args, home, surroundings, out, failed);
     }
     let config = Config::load(home, surroundings)?;
     let lock = Lock::load(&home.lock_file())?;
@@ -135,7 +139,7 @@ pub fn run(
             writeln!(out, "nothing waits for approval")?;
         }
     } else if write {
-        record(&proposals, home, surroundings)?;
+        record(&proposals, home, surroundings, &config)?;
         let names: Vec<_> = proposals.iter().map(|p| p.plugin.name.as_str()).collect();
         writeln!(out, "approved: {}", names.join(", "))?;
     } else {
@@ -160,6 +164,20 @@ fn propose(
 }
 
 impl Proposal {
+    /// What these bytes hold from now on. Grants belong to bytes: those that were not approved held nothing.
+    fn change(&self, before: &Lock, by: String) -> Change {
+        let (now, _) = effective(&self.plugin.grants, self.reading.asked.as_ref());
+        let same = before.plugins.get(&self.plugin.name).is_some_and(|old| old.sha256 == self.file.digest);
+        Change {
+            plugin: self.plugin.name.to_string(),
+            digest: Some(self.file.digest),
+            by,
+            what: "approved",
+            before: if same { now.clone() } else { Grants::default() },
+            now,
+        }
+    }
+
     fn show(&self, lock: &Lock, out: &mut dyn Write) -> io::Result<()> {
         let size = units::show_size(self.file.bytes.len() as u64);
         writeln!(out, "{} ({}, {size})", self.plugin.name, self.plugin.file)?;
@@ -229,13 +247,17 @@ fn or_nothing(lines: Vec<String>) -> Vec<String> {
 
 /// Keeps the bytes, then writes the lock, both under the lock's guard: no other process can take away
 /// bytes that are about to be named.
-fn record(proposals: &[Proposal], home: &Home, surroundings: &Surroundings) -> Result<(), ApproveError> {
+fn record(
+    proposals: &[Proposal],
+    home: &Home,
+    surroundings: &Surroundings,
+    config: &Config,
+) -> Result<(), ApproveError> {
     home.create()?;
-    let user = ["LOGNAME", "USER"].into_iter().find_map(|name| surroundings.variable(name));
-    let user = user.and_then(|name| name.into_string().ok());
-    let approved_by = user.unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()));
+    let approved_by = user(surroundings);
     let (_, kept) = Lock::update(&home.lock_file(), |lock| {
         let before = lock.clone();
+        let mut changes = Vec::new();
         for proposal in proposals {
             let digest = proposal.file.digest;
             let path = home.approved().join(format!("{digest}.wasm"));
@@ -252,12 +274,26 @@ fn record(proposals: &[Proposal], home: &Home, surroundings: &Surroundings) -> R
             // What is approved already keeps its date, so that approving twice writes nothing.
             match lock.plugins.get(&proposal.plugin.name) {
                 Some(old) if old.sha256 == digest && old.definitions == entry.definitions => {}
-                _ => drop(lock.plugins.insert(proposal.plugin.name.clone(), entry)),
+                _ => {
+                    lock.plugins.insert(proposal.plugin.name.clone(), entry);
+                    changes.push(proposal.change(&before, approved_by.clone()));
+                }
             }
         }
-        Ok(())
+        // Before the lock is written: no approval without its line.
+        audit::note(&home.audit(), &super::audit::options(&config.audit), &changes).map_err(|error| {
+            *lock = before;
+            error.into()
+        })
     })?;
     kept
+}
+
+/// Who is at the machine, as the system calls them.
+fn user(surroundings: &Surroundings) -> String {
+    let user = ["LOGNAME", "USER"].into_iter().find_map(|name| surroundings.variable(name));
+    let user = user.and_then(|name| name.into_string().ok());
+    user.unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))
 }
 
 fn keep(path: &std::path::Path, file: &PluginFile) -> io::Result<()> {
@@ -270,15 +306,44 @@ fn keep(path: &std::path::Path, file: &PluginFile) -> io::Result<()> {
 fn revoke(
     args: &Args,
     home: &Home,
+    surroundings: &Surroundings,
     out: &mut dyn Write,
     failed: &mut dyn Write,
 ) -> Result<ExitCode, ApproveError> {
     home.create()?;
+    // Also with a configuration that has faults an approval can be taken back.
+    let config = Config::load(home, surroundings).ok();
+    let options = config.as_ref().map(|config| super::audit::options(&config.audit)).unwrap_or_default();
+    let by = user(surroundings);
     let (_, gone) = Lock::update(&home.lock_file(), |lock| {
-        let gone: Vec<_> = args.plugins.iter().map(|name| lock.plugins.remove(name).is_some()).collect();
+        let before = lock.clone();
+        let mut changes = Vec::new();
+        let mut gone = Vec::new();
+        for name in &args.plugins {
+            let entry = lock.plugins.remove(name);
+            gone.push(entry.is_some());
+            changes.extend(entry.map(|entry| {
+                Change {
+                    plugin: name.to_string(),
+                    digest: Some(entry.sha256),
+                    by: by.clone(),
+                    what: "approval taken back",
+                    before: config
+                        .as_ref()
+                        .and_then(|c| c.plugins.get(name))
+                        .map_or(Grants::default(), |p| p.grants.clone()),
+                    now: Grants::default(),
+                }
+            }));
+        }
+        if let Err(error) = audit::note(&home.audit(), &options, &changes) {
+            *lock = before;
+            return Err(ApproveError::from(error));
+        }
         forget(home, lock);
-        gone
+        Ok(gone)
     })?;
+    let gone = gone?;
     let mut code = ExitCode::SUCCESS;
     for (name, gone) in args.plugins.iter().zip(gone) {
         if gone {

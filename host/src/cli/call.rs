@@ -106,7 +106,7 @@ pub fn run(
             true
         }
     };
-    audit.flush();
+    audit.close();
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

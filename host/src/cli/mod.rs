@@ -2,6 +2,7 @@
 
 pub mod allow;
 pub mod approve;
+pub mod audit;
 pub mod call;
 mod candidates;
 pub mod check;
@@ -66,6 +67,7 @@ enum Verb {
     Grants(grants::Args),
     Explain(explain::Args),
     Check(check::Args),
+    Audit(audit::Args),
     ClientConfig(client_config::Args),
     New(new::Args),
     Test(test::Args),
@@ -167,6 +169,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Verb::Grants(args) => grants::run(&args, &home()?, &surroundings, &mut out),
         Verb::Explain(args) => explain::run(&args, &home()?, &surroundings, &mut out),
+        Verb::Audit(args) => audit::run(&args, &home()?, &mut out),
         Verb::ClientConfig(args) => {
             let command = std::env::current_exe()?;
             Ok(client_config::run(&args, &home()?, &command, &mut out, &mut err)?)

@@ -2,6 +2,7 @@
 //! should be a size, a path or a URL. Touches neither wasmtime nor any plugin, and grants nothing that is
 //! not written there: a key it does not know is an error.
 
+mod audit;
 mod comments;
 pub mod edit;
 mod expand;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use crate::grants::{Limits, NameError, PluginName, shared_file};
 
+pub use audit::AuditConfig;
 pub use expand::{ExpandError, Surroundings};
 pub use home::{Home, HomeError};
 pub use limits::{LimitKey, default_limits, limit_keys};
@@ -45,6 +47,8 @@ pub struct Config {
     pub limits: Limits,
     /// The protocol's side.
     pub protocol: ProtocolConfig,
+    /// How the audit is kept.
+    pub audit: AuditConfig,
     /// The plugins that are mentioned.
     pub plugins: BTreeMap<PluginName, PluginConfig>,
 }
@@ -187,6 +191,7 @@ impl Config {
             section.finish(faults);
         }
         let protocol = protocol::read(root, faults);
+        let audit = audit::read(root, faults);
         let mut plugins = BTreeMap::new();
         if let Some(all) = root.section(faults, "plugins") {
             let context = plugin::Context { surroundings, base, places: places.as_ref(), limits: &common };
@@ -202,7 +207,7 @@ impl Config {
             }
         }
         let new_plugins = new_plugins.unwrap_or_default();
-        Self { plugins_folder, new_plugins, limits: common, protocol, plugins }
+        Self { plugins_folder, new_plugins, limits: common, protocol, audit, plugins }
     }
 
     /// The plugins that a file in the plugins folder is: those that name it, or else one of the file's own

@@ -148,6 +148,18 @@ impl HttpOperation {
         self.port
     }
 
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// Host and port, the port always.
+    #[must_use]
+    pub fn destination(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
     /// Host and port as the `Host` header has them (RFC 9110, 7.2): the scheme's own port is left out.
     #[must_use]
     pub fn authority(&self) -> String {
@@ -171,10 +183,7 @@ impl fmt::Display for HttpHost {
 /// `GET https://host:port/path`, with the port always and the query never: queries hold secrets.
 impl fmt::Display for HttpOperation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.scheme {
-            HttpScheme::Http => "http",
-            HttpScheme::Https => "https",
-        };
+        let scheme = self.scheme;
         // The path is printable ASCII, so a byte is a character.
         let (path, more) = match self.path.get(..SHOWN_PATH) {
             Some(start) => (start, "…"),

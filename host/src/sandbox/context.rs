@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::Counters;
+
 /// Whom a call is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
@@ -105,6 +107,8 @@ pub struct CallContext {
     pub traceparent: Option<String>,
     /// W3C trace context.
     pub tracestate: Option<String>,
+    /// Where it is counted: whoever made it sees what was used and decided even when the call is dropped.
+    pub counters: Arc<Counters>,
 }
 
 impl CallContext {
@@ -119,6 +123,7 @@ impl CallContext {
             events: Arc::new(NoEvents),
             traceparent: None,
             tracestate: None,
+            counters: Arc::default(),
         }
     }
 }

@@ -23,7 +23,7 @@ use super::limiter::{Limiter, Refused};
 use super::linked::{Linked, PrepareError};
 use super::operation::{Enter, Offers};
 use super::running::Sandbox;
-use super::{CallContext, CallState, Counters, Usage};
+use super::{CallContext, CallState, Usage};
 
 /// What a program runs under.
 pub struct Setup<'a> {
@@ -70,6 +70,8 @@ pub struct Finished<T> {
     pub stderr: Captured,
     /// What was denied, one readable line each.
     pub denials: Vec<String>,
+    /// Bytes of text and data that came out.
+    pub output: usize,
 }
 
 impl<T> Finished<T> {
@@ -80,6 +82,7 @@ impl<T> Finished<T> {
             stdout: Captured::default(),
             stderr: Captured::default(),
             denials: Vec::new(),
+            output: 0,
         }
     }
 }
@@ -212,7 +215,7 @@ impl Program {
     ) -> Finished<O::Output> {
         let started = Instant::now();
         let limits = &self.limits;
-        let counters = Arc::new(Counters::default());
+        let counters = context.counters.clone();
         let (out, err) = (Capture::begin(limits.stdio, &counters), Capture::begin(limits.stdio, &counters));
         let cancel = context.cancel.clone();
 
@@ -253,14 +256,20 @@ impl Program {
         let mut usage = Usage { peak_memory: store.data().limiter.memory() as u64, ..Usage::default() };
         usage.fuel = limits.fuel - store.get_fuel().unwrap_or(0).min(limits.fuel);
         let denials = store.data_mut().http.take_denials();
+        let mut output = 0;
         let result = match ended {
             Ended::Cancelled => Err(CallError::Cancelled),
             Ended::Revoked(why) => Err(CallError::Revoked(why)),
             Ended::Deadline => Err(limit(Budget::Deadline, seconds(limits.deadline))),
-            Ended::Guest(Ok(Ok(output))) if O::weight(&output) > limits.output => {
-                Err(limit(Budget::Output, format!("{} bytes", limits.output)))
+            Ended::Guest(Ok(Ok(answer))) => {
+                output = O::weight(&answer);
+                if output > limits.output {
+                    Err(limit(Budget::Output, format!("{} bytes", limits.output)))
+                } else {
+                    Ok(answer)
+                }
             }
-            Ended::Guest(Ok(answer)) => answer.map_err(CallError::Plugin),
+            Ended::Guest(Ok(Err(error))) => Err(CallError::Plugin(error)),
             Ended::Guest(Err(error)) => {
                 if hides_fuel(&error) {
                     usage.fuel = limits.fuel;
@@ -271,7 +280,7 @@ impl Program {
         drop(store);
         counters.read_into(&mut usage);
         usage.set_wall(started.elapsed());
-        Finished { result, usage, stdout: out.take(), stderr: err.take(), denials }
+        Finished { result, usage, stdout: out.take(), stderr: err.take(), denials, output }
     }
 
     /// Says which budget ended a call, or how the plugin failed.

@@ -9,6 +9,7 @@ use kennel::catalog::Catalog;
 use kennel::catalog::api::{Backend as _, CallEvents, CallInfo, ClientFacts, Trace};
 use kennel::catalog::types::LogLevel;
 use kennel::observe::Audit;
+use kennel::observe::audit::Options;
 use kennel::sandbox::contract::{ToolCall, ToolOutcome};
 use kennel::sandbox::{CallContext, CallError, CallTool, engine_alone};
 use kennel_tests::Home;
@@ -72,7 +73,7 @@ pub fn run() {
         catalog
     };
     let checked = catalog(None);
-    let audited = catalog(Some(Audit::begin(&home.folder("audit")).unwrap()));
+    let audited = catalog(Some(Audit::begin(&home.folder("audit"), Options::default()).unwrap()));
 
     let engine = engine_alone().unwrap();
     let bare = floor::Bare::new(&engine);

@@ -53,6 +53,8 @@ pub(in crate::sandbox) struct Configured {
 struct Gate {
     plugin: String,
     grants: Grants,
+    /// The text of each grant of HTTP, for the audit.
+    rules: Vec<Arc<str>>,
     client: Client,
 }
 
@@ -73,7 +75,8 @@ impl Configured {
 
     fn over(configure: &Configure<'_>, client: Client) -> Self {
         let (plugin, grants) = (configure.plugin.to_owned(), configure.grants.clone());
-        Self { gate: Arc::new(Gate { plugin, grants, client }) }
+        let rules = grants.http.iter().map(|grant| grant.to_string().into()).collect();
+        Self { gate: Arc::new(Gate { plugin, grants, rules, client }) }
     }
 
     /// The call's part. Whatever the guest asks for, nothing of a request lives beyond `deadline`.
@@ -183,6 +186,21 @@ enum Refusal {
 }
 
 impl Refusal {
+    /// What the audit is told: nothing that the guest could have written at will but a name of a host.
+    fn audited(&self) -> String {
+        match self {
+            Self::Odd { why, .. } => format!("HTTP: {why}"),
+            Self::Field { field, .. } => format!("HTTP: it sets the field {}", shown(field.as_str())),
+            Self::Target { .. } => "HTTP: the path and query are too long".into(),
+            Self::Scheme { .. } => "HTTP: the scheme is not http or https".into(),
+            Self::Denied { operation, why, .. } => {
+                let scheme = operation.scheme();
+                format!("HTTP {} {scheme}://{}: {why}", operation.method(), operation.destination())
+            }
+            Self::Count { limit, .. } => format!("HTTP: over {limit} requests in one call"),
+        }
+    }
+
     /// What the guest is told.
     fn error(&self) -> Error {
         match self {
@@ -230,6 +248,9 @@ impl Hooks {
             Decision::Allowed(rule) => {
                 let Rule::Http(index) = rule else { return Ok((operation, false)) };
                 let private = self.gate.grants.http.get(index).is_some_and(|grant| grant.private_addresses);
+                if let Some(rule) = self.gate.rules.get(index) {
+                    self.counters.allowed(rule);
+                }
                 Ok((operation, private))
             }
             Decision::Denied(why) => Err(Refusal::Denied { plugin: plugin(), operation, why }),
@@ -278,15 +299,19 @@ impl WasiHttpHooks for Hooks {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 let error = refusal.error();
+                self.counters.denied(&refusal.audited());
                 self.denials.add(refusal.to_string());
                 return Box::new(std::future::ready(Err(error)));
             }
         };
         let (gate, counters, denials) = (self.gate.clone(), self.counters.clone(), self.denials.clone());
         let bounds = self.bounds(options);
+        counters.reached(&operation.destination());
         Box::new(async move {
             let sent = gate.client.send(&operation, private, request, bounds, &counters).await;
             if matches!(sent, Err(Error::DestinationIpProhibited)) {
+                counters
+                    .denied(&format!("{}: a private, local or reserved address", operation.destination()));
                 denials.add(format!(
                     "{operation} was not granted to `{}`: the host has a private, local or reserved address; if that \
                      is meant, ask the user to add `private-addresses` to the grant",
