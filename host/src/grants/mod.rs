@@ -15,6 +15,7 @@ mod name;
 mod place;
 pub mod shared_file;
 pub mod units;
+mod wording;
 
 pub use approval::{Approval, Trust};
 pub use capability::{
@@ -34,3 +35,4 @@ pub use manifest::{
 };
 pub use name::{MAX_NAME, NameError, PluginName};
 pub use place::{HttpPlace, PlaceError};
+pub use wording::{Difference, FieldChange, Wording};
