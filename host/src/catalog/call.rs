@@ -304,6 +304,7 @@ impl Catalog {
                 call,
                 &self.shared.changes,
                 &self.shared.lists,
+                &self.shared.relist,
                 &self.shared.subscribers,
             ),
             traceparent: call.trace.traceparent.clone(),

@@ -10,12 +10,14 @@ use std::time::SystemTime;
 
 use crate::config::{Config, ConfigError, Home, HomeError, PluginConfig, Surroundings};
 use crate::grants::{
-    Approval, Digest, Grants, Lock, LockEntry, LockError, PluginName, Trust, effective, shared_file, units,
+    Approval, Asked, Digest, Grants, Lock, LockEntry, LockError, PluginName, Trust, Wording, effective,
+    shared_file, units,
 };
 use crate::observe::audit::{self, AuditError, Change};
-use crate::plugin::PluginFile;
+use crate::plugin::{PluginFile, manifest};
 
 use super::candidates::{Read, Reading, candidates};
+use super::shown;
 
 /// Approve plugins, or show what waits for approval
 ///
@@ -83,6 +85,26 @@ struct Proposal {
     file: PluginFile,
     reading: Reading,
     approval: Approval,
+    before: Before,
+}
+
+/// What was approved before, as far as it was kept.
+#[derive(Default)]
+struct Before {
+    asked: Option<Asked>,
+    wording: Option<Wording>,
+}
+
+impl Before {
+    fn of(name: &PluginName, lock: &Lock, home: &Home) -> Self {
+        let Some(entry) = lock.plugins.get(name) else { return Self::default() };
+        let bytes = PluginFile::read(&home.approved().join(format!("{}.wasm", entry.sha256)));
+        let bytes = bytes.ok().filter(|kept| kept.digest == entry.sha256);
+        Self {
+            asked: bytes.and_then(|kept| manifest(&kept.bytes).ok().flatten()),
+            wording: Wording::kept(&home.approved(), &entry.definitions.hash()),
+        }
+    }
 }
 
 /// Shows and approves. `read` looks into a component; `failed` gets a line for each plugin that could not
@@ -121,7 +143,7 @@ pub fn run(
         if !named && (!args.plugins.is_empty() || plugin.trust == Trust::Dev) {
             continue;
         }
-        match propose(plugin, &config, &lock, read) {
+        match propose(plugin, &config, &lock, home, read) {
             Ok(proposal) if !named && proposal.approval == Approval::Approved => {}
             Ok(proposal) => proposals.push(proposal),
             Err(line) => {
@@ -154,13 +176,15 @@ fn propose(
     plugin: PluginConfig,
     config: &Config,
     lock: &Lock,
+    home: &Home,
     read: &mut Read<'_>,
 ) -> Result<Proposal, String> {
     let path = config.plugins_folder.join(&plugin.file);
     let file = PluginFile::read(&path).map_err(|e| format!("{}: {}: {e}", plugin.name, plugin.file))?;
     let reading = read(&file).map_err(|e| format!("{}: {}: {e}", plugin.name, plugin.file))?;
     let approval = lock.approval(&plugin.name, &file.digest);
-    Ok(Proposal { plugin, file, reading, approval })
+    let before = Before::of(&plugin.name, lock, home);
+    Ok(Proposal { plugin, file, reading, approval, before })
 }
 
 impl Proposal {
@@ -196,28 +220,24 @@ impl Proposal {
         let (held, withheld) = effective(&self.plugin.grants, asked);
         rows.row("gets", or_nothing(held.describe()))?;
         rows.row("withheld", withheld.iter().map(ToString::to_string))?;
-        let found = &self.reading.definitions;
+        if before.is_some() {
+            let old = self.before.asked.as_ref();
+            rows.row("new asks", shown::new_asks(old, asked))?;
+        }
+        let found = &self.reading.wording;
         match before {
-            Some(before) if before.definitions != *found => {
-                rows.row(
-                    "changed",
-                    before
-                        .definitions
-                        .changes(found)
-                        .iter()
-                        .map(|c| c.to_string().escape_debug().to_string()),
-                )?;
+            Some(before) if before.definitions != found.hashes() => {
+                let lines = match &self.before.wording {
+                    Some(old) => shown::differences(&old.differences(found)),
+                    // Approved by a Kennel that kept no words.
+                    None => before.definitions.changes(&found.hashes()).iter().map(shown::change).collect(),
+                };
+                rows.row("changed", lines)?;
             }
             Some(_) => rows.row("offers", ["what it offered before".to_owned()])?,
-            None => {
-                let names = found.tools().keys().map(|name| format!("tool {}", name.escape_debug()));
-                let names =
-                    names.chain(found.prompts().keys().map(|n| format!("prompt {}", n.escape_debug())));
-                let names =
-                    names.chain(found.templates().keys().map(|n| format!("template {}", n.escape_debug())));
-                rows.row("offers", or_nothing(names.collect()))?;
-            }
+            None => rows.row("offers", or_nothing(shown::offers(found)))?,
         }
+        rows.row("beware", shown::hidden(found))?;
         if self.plugin.trust == Trust::Dev {
             rows.row("note", ["trust = \"dev\" gives any bytes in this file the grants".to_owned()])?;
         }
@@ -265,20 +285,21 @@ fn record(
                 *lock = before;
                 return Err(ApproveError::Keep { path, source });
             }
+            let words = &proposal.reading.wording;
+            if let Err(source) = words.keep(&home.approved()) {
+                *lock = before;
+                let path = Wording::place(&home.approved(), &words.hashes().hash());
+                return Err(ApproveError::Keep { path, source });
+            }
             let entry = LockEntry {
                 sha256: digest,
-                definitions: proposal.reading.definitions.clone(),
+                definitions: words.hashes(),
                 approved_at: SystemTime::now(),
                 approved_by: approved_by.clone(),
             };
-            // What is approved already keeps its date, so that approving twice writes nothing.
-            match lock.plugins.get(&proposal.plugin.name) {
-                Some(old) if old.sha256 == digest && old.definitions == entry.definitions => {}
-                _ => {
-                    lock.plugins.insert(proposal.plugin.name.clone(), entry);
-                    changes.push(proposal.change(&before, approved_by.clone()));
-                }
-            }
+            // Also of what is approved already: who approves again wants what was pinned then.
+            lock.plugins.insert(proposal.plugin.name.clone(), entry);
+            changes.push(proposal.change(&before, approved_by.clone()));
         }
         // Before the lock is written: no approval without its line.
         audit::note(&home.audit(), &super::audit::options(&config.audit), &changes).map_err(|error| {
@@ -356,10 +377,11 @@ fn revoke(
     Ok(code)
 }
 
-/// Removes kept bytes that no approval names any more. What cannot be removed does no harm: bytes count
+/// Removes kept bytes and words that no approval names any more. What cannot be removed does no harm: bytes count
 /// only through the lock.
 fn forget(home: &Home, lock: &Lock) {
-    let named: HashSet<Digest> = lock.plugins.values().map(|entry| entry.sha256).collect();
+    let named: HashSet<Digest> =
+        lock.plugins.values().flat_map(|entry| [entry.sha256, entry.definitions.hash()]).collect();
     let Ok(entries) = fs::read_dir(home.approved()) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
         let digest =

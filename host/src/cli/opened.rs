@@ -74,8 +74,8 @@ impl Lazy {
         |file| {
             let (runtime, loader) = self.loader().map_err(Failure::into_text)?;
             let component = runtime.block_on(loader.read(file)).map_err(|error| error.to_string())?;
-            let definitions = component.definitions.hashes().map_err(|error| error.to_string())?;
-            Ok(Reading { asked: component.asked, definitions })
+            let wording = component.definitions.wording().map_err(|error| error.to_string())?;
+            Ok(Reading { asked: component.asked, wording })
         }
     }
 

@@ -143,6 +143,22 @@ impl Config {
         Ok(text.unwrap_or_default())
     }
 
+    /// Reads another file as if it were the configuration of this home, without putting it in force.
+    ///
+    /// # Errors
+    /// As [`Config::load`], with the other file's name.
+    pub fn load_other(home: &Home, file: &Path, surroundings: &Surroundings) -> Result<Self, ConfigError> {
+        let read = |source| ConfigError::Read { file: file.to_owned(), source };
+        let text = shared_file::read(file, MAX_CONFIG).map_err(read)?;
+        let text = text.ok_or_else(|| read(io::ErrorKind::NotFound.into()))?;
+        Self::parse(&text, home, surroundings).map_err(|error| match error {
+            ConfigError::Faults(faults) => ConfigError::Faults(
+                faults.into_iter().map(|fault| Fault { file: file.to_owned(), ..fault }).collect(),
+            ),
+            other => other,
+        })
+    }
+
     /// Reads a text as the configuration of this home. Looks at the file system to check directories.
     ///
     /// # Errors

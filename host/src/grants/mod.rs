@@ -22,6 +22,7 @@ mod place;
 mod revocation;
 pub mod shared_file;
 pub mod units;
+mod wording;
 
 pub use address::is_blocked;
 pub use approval::{Approval, Trust};
@@ -46,3 +47,4 @@ pub use name::{MAX_NAME, NameError, PluginName};
 pub use operation::{Access, Decision, FilePath, Operation, Reason, Rule, decide};
 pub use place::{HttpPlace, PlaceError};
 pub use revocation::lost;
+pub use wording::{Difference, FieldChange, Wording};

@@ -5,5 +5,5 @@ mod escape;
 mod printed;
 
 pub use audit::{Audit, Decisions, Record};
-pub use escape::{deceives, escape_for_people};
+pub use escape::{deceives, escape_for_log, escape_for_people};
 pub use printed::Captured;

@@ -1,11 +1,10 @@
 //! A component made ready to run under one plugin's grants, and the way of one call through it: a
 //! place in the queue, a fresh instance, its budget, its end.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::{ResourceTable, ResourceTableError};
 use wasmtime::{Store, Trap};
@@ -13,16 +12,19 @@ use wasmtime::{Store, Trap};
 use crate::grants::{Grants, Limits};
 
 use super::border::Border;
+use super::busy::Busy;
 use super::capability::stdio::{Capture, Captured};
 use super::capability::{Configure, files, host, http, state, wasi};
 use super::code::{CodeSource, Interface};
 use super::engine::{self, SLICE_FUEL};
 use super::error::{Budget, CallError, LimitHit, hides_fuel, seconds};
 use super::executor::{Begin, TaskOwner};
+use super::health::{Ending, Health};
 use super::limiter::{Limiter, Refused};
 use super::linked::{Linked, PrepareError};
 use super::operation::{Enter, Offers};
 use super::running::Sandbox;
+use super::turns::{Turn, Turns};
 use super::{CallContext, CallState, Usage};
 
 /// What a program runs under.
@@ -52,9 +54,9 @@ pub struct Program {
     state: state::Configured,
     limits: Limits,
     owner: TaskOwner,
-    turns: Arc<Semaphore>,
+    turns: Arc<Turns>,
+    health: Health,
     revoked: Revoked,
-    waiting: AtomicUsize,
 }
 
 /// A call that ended.
@@ -113,10 +115,10 @@ impl Program {
             files: files::Configured::configure(&configure)?,
             http: http::Configured::configure(&configure)?,
             state: state::Configured::configure(&configure)?,
-            turns: Arc::new(Semaphore::new(setup.limits.concurrency.max(1))),
+            turns: Turns::new(&setup.limits, Instant::now()),
+            health: Health::default(),
             owner: sandbox.new_owner(),
             revoked: Revoked::default(),
-            waiting: AtomicUsize::new(0),
             host: Arc::new(setup.host),
             limits: setup.limits,
         }))
@@ -153,7 +155,7 @@ impl Program {
             return Finished::not_run(CallError::Unsupported(O::EXPORT));
         }
         let admitted = async {
-            let permits = self.admit().await?;
+            let permits = self.admit(&context.caller.id).await?;
             let linked = self.linked().await.map_err(|error| CallError::NoCode(error.to_string()))?;
             Ok((permits, linked.clone()))
         };
@@ -193,18 +195,32 @@ impl Program {
         news
     }
 
-    /// Waits for the plugin's turn and for a slot of the pool. A queue over its bound is `busy`.
-    async fn admit(&self) -> Result<[OwnedSemaphorePermit; 2], CallError> {
-        let closed = |_| CallError::Internal("the sandbox is closing".into());
-        let turn = match self.turns.clone().try_acquire_owned() {
-            Ok(turn) => turn,
-            Err(_) => {
-                let _waiting = Waiting::enter(&self.waiting, self.limits.queue)?;
-                self.turns.clone().acquire_owned().await.map_err(closed)?
-            }
-        };
-        let slot = self.sandbox.slots().acquire_owned().await.map_err(closed)?;
-        Ok([turn, slot])
+    /// Waits for the caller's turn and for a slot of the pool.
+    async fn admit(&self, caller: &str) -> Result<(Turn, OwnedSemaphorePermit), CallError> {
+        let fit = || self.health.check(Instant::now()).map_err(|out| CallError::Busy(Busy::SitsOut(out)));
+        fit()?;
+        let turn = self.turns.take(caller, Instant::now()).await.map_err(CallError::Busy)?;
+        let slot = self.sandbox.slots().acquire_owned().await;
+        let slot = slot.map_err(|_| CallError::Internal("the sandbox is closing".into()))?;
+        // Others may have trapped while this one waited.
+        fit()?;
+        Ok((turn, slot))
+    }
+
+    /// Ends a sitting out: a person looked at the plugin and wants it called.
+    pub fn lift(&self) {
+        self.health.lift();
+    }
+
+    /// Keeps how a call ended.
+    fn note(&self, ending: Ending) {
+        if let Some(out) = self.health.ended(ending, Instant::now()) {
+            let plugin = self.host.plugin.as_str();
+            tracing::warn!(
+                plugin,
+                "it {out}; `kennel approve {plugin}`, other bytes or another configuration end that"
+            );
+        }
     }
 
     async fn run<O: Enter>(
@@ -271,10 +287,19 @@ impl Program {
             }
             Ended::Guest(Ok(Err(error))) => Err(CallError::Plugin(error)),
             Ended::Guest(Err(error)) => {
-                if hides_fuel(&error) {
+                let hidden = hides_fuel(&error);
+                if hidden {
                     usage.fuel = limits.fuel;
                 }
-                Err(self.classify(&error, &mut store))
+                let error = self.classify(&error, &mut store);
+                self.note(match error {
+                    // Whatever it said or ran into before.
+                    _ if hidden => Ending::Trapped,
+                    CallError::Trapped(_) => Ending::Trapped,
+                    CallError::Panicked { .. } | CallError::Exited(_) => Ending::Panicked,
+                    _ => Ending::Orderly,
+                });
+                Err(error)
             }
         };
         drop(store);
@@ -349,22 +374,5 @@ impl Revoked {
     async fn wait(&self) -> String {
         self.token.cancelled().await;
         self.what.get().cloned().unwrap_or_default()
-    }
-}
-
-/// A place in a plugin's queue, given back when dropped.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn enter(count: &'a AtomicUsize, bound: usize) -> Result<Self, CallError> {
-        let before = count.fetch_add(1, Ordering::Relaxed);
-        let place = Self(count);
-        if before >= bound { Err(CallError::Busy(before)) } else { Ok(place) }
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

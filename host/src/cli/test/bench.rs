@@ -78,7 +78,7 @@ impl Bench {
         let approval = Approval::Unapproved("a plugin under test is its author's".to_owned());
         let plugin = self
             .runtime
-            .block_on(loader.load(&self.file, &plugin, &plugin.limits, &approval))
+            .block_on(loader.load(&self.file, &plugin, &plugin.limits, &approval, None))
             .map_err(|error| Failure::new(format!("{}: cannot be used: {error}", self.name)))?;
         let withheld = plugin.holding.withheld.iter().map(ToString::to_string).collect();
         let catalog = Catalog::new(None);
