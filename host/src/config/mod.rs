@@ -2,6 +2,7 @@
 //! should be a size, a path or a URL. Touches neither wasmtime nor any plugin, and grants nothing that is
 //! not written there: a key it does not know is an error.
 
+mod egress;
 mod expand;
 mod home;
 mod limits;
@@ -175,9 +176,11 @@ impl Config {
             section.finish(faults);
         }
         let protocol = protocol::read(root, faults);
+        let egress = egress::read(root, surroundings, base, faults);
         let mut plugins = BTreeMap::new();
         if let Some(all) = root.section(faults, "plugins") {
-            let context = plugin::Context { surroundings, base, places: places.as_ref(), limits: &common };
+            let places = places.as_ref();
+            let context = plugin::Context { surroundings, base, places, limits: &common, egress: &egress };
             for (name, item) in all.every() {
                 match PluginName::new(name) {
                     Err(error) => faults.add(item.at, &item.key, error.to_string()),

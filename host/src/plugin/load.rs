@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{Home, PluginConfig, default_limits};
-use crate::grants::{Approval, Asked, Digest, Grants, Holding, Limits, ManifestError, holding};
+use crate::grants::{Approval, Asked, Digest, Egress, Grants, Holding, Limits, ManifestError, holding};
 use crate::sandbox::capability::host::Host;
 use crate::sandbox::capability::wasi::Surroundings;
 use crate::sandbox::{CodeError, Interface, PrepareError, Program, Sandbox, Setup, check_kind};
@@ -175,6 +175,7 @@ impl Loader {
             Setup {
                 host: Host { plugin: config.name.to_string(), settings },
                 grants: &holding.grants,
+                egress: &config.egress,
                 limits: limits.clone(),
                 surroundings: Surroundings::Live,
                 state_dir: &self.state_dir,
@@ -218,6 +219,7 @@ impl Loader {
             Setup {
                 host: Host::default(),
                 grants: &Grants::default(),
+                egress: &Egress::default(),
                 limits: listing_limits(),
                 surroundings: Surroundings::Fixed,
                 state_dir: &self.state_dir,

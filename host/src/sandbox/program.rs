@@ -9,11 +9,11 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{ResourceTable, ResourceTableError};
 use wasmtime::{Store, Trap};
 
-use crate::grants::{Grants, Limits};
+use crate::grants::{Egress, Grants, Limits};
 
 use super::border::Border;
 use super::capability::stdio::{Capture, Captured};
-use super::capability::{Configure, files, host, http, state, wasi};
+use super::capability::{Configure, files, host, http, sockets, state, wasi};
 use super::code::{CodeSource, Interface};
 use super::engine::{self, SLICE_FUEL};
 use super::error::{Budget, CallError, LimitHit, hides_fuel, seconds};
@@ -30,6 +30,8 @@ pub struct Setup<'a> {
     pub host: host::Host,
     /// What it holds.
     pub grants: &'a Grants,
+    /// The way out.
+    pub egress: &'a Egress,
     /// What each call may use.
     pub limits: Limits,
     /// Live, or fixed for reading definitions.
@@ -48,6 +50,7 @@ pub struct Program {
     base: wasi::Base,
     files: files::Configured,
     http: http::Configured,
+    sockets: sockets::Configured,
     state: state::Configured,
     limits: Limits,
     owner: TaskOwner,
@@ -97,6 +100,7 @@ impl Program {
             plugin: &setup.host.plugin,
             grants: setup.grants,
             limits: &setup.limits,
+            egress: setup.egress,
             state_dir: Some(setup.state_dir),
         };
         Ok(Arc::new(Self {
@@ -107,6 +111,7 @@ impl Program {
             base: wasi::Base::configure(&setup.grants.env, setup.surroundings),
             files: files::Configured::configure(&configure)?,
             http: http::Configured::configure(&configure)?,
+            sockets: sockets::Configured::configure(&configure)?,
             state: state::Configured::configure(&configure)?,
             turns: Arc::new(Semaphore::new(setup.limits.concurrency.max(1))),
             owner: sandbox.new_owner(),
@@ -207,11 +212,13 @@ impl Program {
         table.set_max_capacity(limits.resources);
         let mut wasi = self.base.begin(limits, &out, &err);
         let files = self.files.begin(&mut wasi, &counters);
+        let sockets = self.sockets.begin(&mut wasi, limits, &counters);
         let state = CallState {
             table,
             wasi,
             files,
             http: self.http.begin(limits, &counters, started + limits.deadline),
+            sockets,
             state: self.state.begin(&context.caller.id, &counters),
             host: host::Call::begin(&self.host, limits, context, &counters, started),
             limiter: Limiter::new(limits),
@@ -238,7 +245,15 @@ impl Program {
 
         let mut usage = Usage { peak_memory: store.data().limiter.memory() as u64, ..Usage::default() };
         usage.fuel = limits.fuel - store.get_fuel().unwrap_or(0).min(limits.fuel);
-        let denials = store.data_mut().http.take_denials();
+        let mut denials = store.data_mut().http.take_denials();
+        denials.extend(store.data_mut().sockets.take_denials());
+        if counters.moved() > limits.network_bytes {
+            denials.push(format!(
+                "`{}` moved more than {} bytes over the network in one call; ask the user to raise its limit \
+                 `network-bytes`",
+                self.host.plugin, limits.network_bytes
+            ));
+        }
         let result = match ended {
             Ended::Cancelled => Err(CallError::Cancelled),
             Ended::Deadline => Err(limit(Budget::Deadline, seconds(limits.deadline))),

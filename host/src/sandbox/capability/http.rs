@@ -2,13 +2,13 @@
 //! It asks `grants` whether a request was granted and bounds what one may cost. It must not decide by rules
 //! of its own, follow a redirect, or open a connection to anything but an address it checked.
 
-mod address;
 mod body;
 mod client;
-mod network;
+mod pool;
+mod proxy;
 mod trust;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::uri::Scheme;
@@ -20,10 +20,13 @@ use wasmtime_wasi_http::{
     WasiHttpCtxView, WasiHttpHooks,
 };
 
+use super::denials::Denials;
+use super::network::{System, Traffic};
 use super::{Configure, ConfigureError};
 use crate::grants::{Decision, HttpGrant, HttpOperation, HttpScheme, Limits, OddRequest, decide};
 use crate::sandbox::{CallState, Counters};
 use client::{Bounds, Client};
+use trust::Trust;
 
 /// Bytes of one set of header or trailer fields, as wasmtime counts them in memory.
 const FIELDS: usize = 64 << 10;
@@ -31,8 +34,6 @@ const FIELDS: usize = 64 << 10;
 const CHUNK: usize = 64 << 10;
 /// Bytes of path and query together; common servers take 8 to 16 KiB.
 const MAX_TARGET: usize = 16 << 10;
-/// Refused requests that a call reports in full; more are counted.
-const MAX_DENIALS: usize = 8;
 
 /// Fields about the connection, which is the host's, beside [`DEFAULT_FORBIDDEN_HEADERS`]
 /// (RFC 9110, 7.6.1).
@@ -60,8 +61,10 @@ impl Configured {
         Ok(Self::over(
             configure,
             Client {
-                network: Arc::new(network::System),
-                trust: trust::platform(),
+                network: Arc::new(System::default()),
+                trust: Arc::new(Trust::with(&configure.egress.authorities)),
+                egress: configure.egress.clone(),
+                pool: Arc::default(),
                 connections: Arc::new(Semaphore::new(
                     usize::try_from(configure.limits.http_connections).unwrap_or(Semaphore::MAX_PERMITS),
                 )),
@@ -87,12 +90,12 @@ impl Configured {
             ctx,
             hooks: Hooks {
                 gate: self.gate.clone(),
-                counters: counters.clone(),
                 requests: limits.http_requests,
                 request_body: limits.http_request_body,
                 response_body: limits.http_response_body,
+                traffic: Traffic { counters: counters.clone(), bound: limits.network_bytes },
                 deadline: deadline.into(),
-                denials: Denials::default(),
+                denials: Denials::of("HTTP requests"),
             },
         }
     }
@@ -116,45 +119,12 @@ impl Call {
     }
 }
 
-/// Refusals of a call; a request's task adds to them after the hook returned.
-#[derive(Clone, Default)]
-struct Denials(Arc<Mutex<Refused>>);
-
-#[derive(Default)]
-struct Refused {
-    lines: Vec<String>,
-    more: u64,
-}
-
-impl Denials {
-    fn add(&self, line: String) {
-        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused.lines.contains(&line) {
-            return;
-        }
-        if refused.lines.len() < MAX_DENIALS {
-            refused.lines.push(line);
-        } else {
-            refused.more += 1;
-        }
-    }
-
-    fn take(&self) -> Vec<String> {
-        let refused = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut lines = refused.lines;
-        if refused.more > 0 {
-            lines.push(format!("{} more HTTP requests were refused", refused.more));
-        }
-        lines
-    }
-}
-
 struct Hooks {
     gate: Arc<Gate>,
-    counters: Arc<Counters>,
     requests: u32,
     request_body: u64,
     response_body: u64,
+    traffic: Traffic,
     deadline: tokio::time::Instant,
     denials: Denials,
 }
@@ -200,7 +170,7 @@ impl Hooks {
     fn admit(&self, request: &Request<WasiBody>) -> Result<(HttpOperation, bool), Refusal> {
         let plugin = || self.gate.plugin.clone();
         // Refused requests count too, or a guest could probe the grants for ever.
-        if self.counters.http_request() >= self.requests {
+        if self.traffic.counters.http_request() >= self.requests {
             return Err(Refusal::Count { plugin: plugin(), limit: self.requests });
         }
         let scheme = match request.uri().scheme() {
@@ -278,10 +248,10 @@ impl WasiHttpHooks for Hooks {
                 return Box::new(std::future::ready(Err(error)));
             }
         };
-        let (gate, counters, denials) = (self.gate.clone(), self.counters.clone(), self.denials.clone());
+        let (gate, traffic, denials) = (self.gate.clone(), self.traffic.clone(), self.denials.clone());
         let bounds = self.bounds(options);
         Box::new(async move {
-            let sent = gate.client.send(&operation, private, request, bounds, &counters).await;
+            let sent = gate.client.send(&operation, private, request, bounds, &traffic).await;
             if matches!(sent, Err(Error::DestinationIpProhibited)) {
                 denials.add(format!(
                     "{operation} was not granted to `{}`: the host has a private, local or reserved address; if that \

@@ -43,6 +43,7 @@ fn configured(directories: Vec<DirectoryGrant>) -> Result<Configured, ConfigureE
         plugin: "p",
         grants: &grants,
         limits: &test_limits(),
+        egress: &crate::grants::Egress::default(),
         state_dir: None,
     })
 }
