@@ -118,6 +118,9 @@ impl Client {
         if declared_length(request.headers()).is_some_and(|length| length > bounds.request_body) {
             return Err(Error::HttpRequestBodySize(Some(bounds.request_body)));
         }
+        if traffic.spent() {
+            return Err(overdrawn());
+        }
         let proxy = self.egress.proxy.as_ref().filter(|proxy| proxy.serves(operation.host()));
         let destination = Destination { operation, private, proxy };
         let mut request = outgoing(request, operation, bounds.request_body)?;
