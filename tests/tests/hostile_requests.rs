@@ -103,7 +103,9 @@ fn an_upstream_that_never_ends_ends() {
             home(name, &format!("[plugins.attacker.limits]\ndeadline = \"1s\"\n{}", server.grant()));
         let start = Instant::now();
         let result = Bystander::beside(&client, || client.call("attacker__web", &server.request("/")));
-        assert!(words(&result).contains("wall clock"), "{result}");
+        // The body's end and the call's are the same moment; whichever the plugin sees first, it has got a few bytes.
+        let said = words(&result);
+        assert!(said.contains("wall clock") || (said.starts_with("200 x") && said.len() < 32), "{result}");
         assert!(start.elapsed() < deadline * 5, "{:?}", start.elapsed());
     }
 

@@ -17,16 +17,25 @@ use super::pool::Lease;
 
 /// A request's body of at most so many bytes.
 pub(super) struct RequestBody {
-    inner: WasiBody,
+    /// `None` for a request without one.
+    inner: Option<WasiBody>,
     left: u64,
     bound: u64,
+    /// What is still to come of the declared length.
+    declared: Option<u64>,
     sent: Arc<AtomicBool>,
 }
 
 impl RequestBody {
-    pub(super) fn new(inner: WasiBody, bound: u64) -> Self {
+    /// At most `bound` bytes; of which `declared` are announced, after which nobody asks for more.
+    pub(super) fn new(inner: WasiBody, bound: u64, declared: Option<u64>) -> Self {
         let sent = Arc::new(AtomicBool::new(inner.is_end_stream()));
-        Self { inner, left: bound, bound, sent }
+        Self { inner: Some(inner), left: bound, bound, declared, sent }
+    }
+
+    /// No body.
+    pub(super) fn none() -> Self {
+        Self { inner: None, left: 0, bound: 0, declared: None, sent: Arc::new(AtomicBool::new(true)) }
     }
 
     /// Set when all of it was handed over.
@@ -49,7 +58,8 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let Some(frame) = ready!(Pin::new(&mut self.inner).poll_frame(cx)?) else {
+        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+        let Some(frame) = ready!(Pin::new(inner).poll_frame(cx)?) else {
             self.sent.store(true, Relaxed);
             return Poll::Ready(None);
         };
@@ -57,18 +67,19 @@ impl Body for RequestBody {
             return Poll::Ready(Some(Err(Error::HttpRequestBodySize(Some(self.bound)))));
         };
         self.left = left;
-        if self.inner.is_end_stream() {
+        self.declared = self.declared.and_then(|declared| take(declared, &frame));
+        if self.declared == Some(0) || self.is_end_stream() {
             self.sent.store(true, Relaxed);
         }
         Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

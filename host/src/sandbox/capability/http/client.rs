@@ -339,8 +339,7 @@ fn repeatable(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
     if !safe || !request.body().is_end_stream() {
         return None;
     }
-    let empty = http_body_util::Empty::new().map_err(|never: std::convert::Infallible| match never {});
-    let mut again = Request::new(RequestBody::new(empty.boxed_unsync(), 0));
+    let mut again = Request::new(RequestBody::none());
     *again.method_mut() = request.method().clone();
     *again.uri_mut() = request.uri().clone();
     *again.headers_mut() = request.headers().clone();
@@ -370,7 +369,15 @@ fn outgoing(
     let fields = std::mem::take(&mut parts.headers);
     parts.headers.insert(header::HOST, host);
     parts.headers.extend(fields);
-    Ok(Request::from_parts(parts, RequestBody::new(body, bound)))
+    let declared = declared_length(&parts.headers);
+    // hyper sends no body with these unless a length is declared; then nobody would ever ask for its end.
+    let bare = matches!(parts.method, http::Method::GET | http::Method::HEAD) && declared.is_none();
+    let body = if bare || declared == Some(0) {
+        RequestBody::none()
+    } else {
+        RequestBody::new(body, bound, declared)
+    };
+    Ok(Request::from_parts(parts, body))
 }
 
 fn answer(response: Response<Incoming>, lease: Lease, bounds: Bounds) -> Result<Response<WasiBody>, Error> {
