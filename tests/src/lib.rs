@@ -14,6 +14,7 @@ pub mod conformance;
 mod flood;
 mod home;
 mod http;
+mod network;
 pub mod nws;
 mod paths;
 pub mod process;
@@ -32,6 +33,7 @@ pub use http::{
     HttpConnection, HttpRequest, HttpResponse, HttpServer, HttpSession, SseEvent, initialize_message,
     modern_request,
 };
+pub use network::{Names, in_own_network};
 pub use paths::{clients_dir, hostile_file, kennel_bin, node, plugin_file, python, source_root, target_dir};
 pub use process::cpu_time;
 pub use trial::Trial;

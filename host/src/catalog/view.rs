@@ -224,8 +224,8 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
     use crate::grants::{
-        DirectoryGrant, DirectoryMode, DiskQuota, HostPattern, HttpGrant, HttpScheme, PathPrefix, StateGrant,
-        StateScope,
+        DirectoryGrant, DirectoryMode, DiskQuota, HostPattern, HttpGrant, HttpScheme, PathPrefix,
+        SocketGrant, StateGrant, StateScope,
     };
     use proptest::prelude::*;
 
@@ -245,6 +245,10 @@ mod tests {
         }
     }
 
+    fn socket() -> SocketGrant {
+        SocketGrant { host: HostPattern::Name("example.org".into()), port: 25, private_addresses: false }
+    }
+
     fn grants() -> impl Strategy<Value = Grants> {
         let mode = prop_oneof![Just(DirectoryMode::ReadOnly), Just(DirectoryMode::ReadWrite)];
         let method = proptest::sample::select(vec!["GET", "HEAD", "POST", "DELETE", "PROPFIND"]);
@@ -252,15 +256,21 @@ mod tests {
             proptest::collection::vec(mode.prop_map(directory), 0..3),
             proptest::collection::vec(proptest::collection::vec(method, 0..3).prop_map(http), 0..3),
             any::<[bool; 4]>(),
+            any::<[bool; 3]>(),
         )
-            .prop_map(|(directories, http, [state, elicit, sample, env])| Grants {
-                directories,
-                http,
-                state: state.then_some(StateGrant { quota: 1, scope: StateScope::Caller }),
-                elicit,
-                sample,
-                env: env.then(|| ("A".to_owned(), "b".to_owned())).into_iter().collect(),
-                ..Grants::default()
+            .prop_map(|(directories, http, [state, elicit, sample, env], [tcp, udp, resolve])| {
+                Grants {
+                    directories,
+                    http,
+                    tcp: tcp.then(socket).into_iter().collect(),
+                    udp: udp.then(socket).into_iter().collect(),
+                    resolve: resolve.then(|| HostPattern::Name("example.org".into())).into_iter().collect(),
+                    state: state.then_some(StateGrant { quota: 1, scope: StateScope::Caller }),
+                    elicit,
+                    sample,
+                    env: env.then(|| ("A".to_owned(), "b".to_owned())).into_iter().collect(),
+                    ..Grants::default()
+                }
             })
     }
 
@@ -279,8 +289,9 @@ mod tests {
             let said = true_annotations(Some(claim), &grants);
             let writes_files = grants.directories.iter().any(|d| d.mode == DirectoryMode::ReadWrite);
             let sends = grants.http.iter().flat_map(|http| &http.methods).any(|m| m != "GET" && m != "HEAD");
-            let can_change = writes_files || sends || grants.state.is_some();
-            let reaches_out = !grants.http.is_empty();
+            let sockets = grants.tcp.len() + grants.udp.len() > 0;
+            let can_change = writes_files || sends || sockets || grants.state.is_some();
+            let reaches_out = sockets || grants.http.len() + grants.resolve.len() > 0;
 
             prop_assert!(!(can_change && said.read_only == Some(true)));
             prop_assert!(can_change || said.destructive != Some(true));

@@ -152,6 +152,7 @@ pub(super) fn describe(usage: &Usage) -> String {
     );
     for (count, what) in [
         (u64::from(usage.http_requests), "HTTP requests"),
+        (u64::from(usage.sockets), "sockets opened"),
         (usage.bytes_sent, "bytes sent"),
         (usage.bytes_received, "bytes received"),
         (u64::from(usage.files_opened), "files opened"),

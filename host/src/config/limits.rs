@@ -142,6 +142,25 @@ const KEYS: &[LimitKey] = &[
         16 * GIB,
         "the body of one HTTP response"
     ),
+    limit!("sockets", sockets, Count, 16, 0, 1000, "TCP and UDP sockets of the plugin open at once"),
+    limit!(
+        "lookups",
+        lookups,
+        Count,
+        100,
+        0,
+        1_000_000,
+        "names a call may look up, besides those of its HTTP requests"
+    ),
+    limit!(
+        "network-bytes",
+        network_bytes,
+        Size,
+        256 * MIB,
+        0,
+        1024 * GIB,
+        "bytes over the network in a call, HTTP and sockets together, both ways"
+    ),
     limit!("questions", questions, Count, 32, 0, 1000, "questions of a call, in all its rounds together"),
     limit!(
         "sample-tokens",
@@ -262,6 +281,9 @@ pub fn default_limits() -> Limits {
         http_connections: 0,
         http_request_body: 0,
         http_response_body: 0,
+        sockets: 0,
+        lookups: 0,
+        network_bytes: 0,
         questions: 0,
         sample_tokens: 0,
         answer_within: Duration::ZERO,

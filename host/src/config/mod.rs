@@ -5,6 +5,7 @@
 mod audit;
 mod comments;
 pub mod edit;
+mod egress;
 mod expand;
 mod home;
 mod limits;
@@ -208,9 +209,11 @@ impl Config {
         }
         let protocol = protocol::read(root, faults);
         let audit = audit::read(root, faults);
+        let egress = egress::read(root, surroundings, base, faults);
         let mut plugins = BTreeMap::new();
         if let Some(all) = root.section(faults, "plugins") {
-            let context = plugin::Context { surroundings, base, places: places.as_ref(), limits: &common };
+            let places = places.as_ref();
+            let context = plugin::Context { surroundings, base, places, limits: &common, egress: &egress };
             for (name, item) in all.every() {
                 match PluginName::new(name) {
                     Err(error) => faults.add(item.at, &item.key, error.to_string()),

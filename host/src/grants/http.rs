@@ -263,7 +263,8 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-fn parse_authority(text: &str) -> Result<(HttpHost, Option<u16>), OddRequest> {
+/// Host and port of `host[:port]`, with one reading only.
+pub(super) fn parse_authority(text: &str) -> Result<(HttpHost, Option<u16>), OddRequest> {
     if text.contains('@') {
         return Err(OddRequest::UserInfo);
     }
@@ -291,7 +292,8 @@ fn parse_port(text: &str) -> Result<u16, OddRequest> {
     plain.then(|| text.parse().ok()).flatten().ok_or(OddRequest::Port)
 }
 
-fn parse_host(text: &str) -> Result<HttpHost, OddRequest> {
+/// A name or an IPv4 address, with one reading only. IPv6 addresses stand in brackets, in an authority.
+pub(crate) fn parse_host(text: &str) -> Result<HttpHost, OddRequest> {
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     let plain = |label: &str| {
         (1..=MAX_LABEL).contains(&label.len())

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Home, PluginConfig, default_limits};
 use crate::grants::{
-    self, Approval, Asked, Digest, Grants, Holding, Limits, ManifestError, Wording, holding,
+    self, Approval, Asked, Digest, Egress, Grants, Holding, Limits, ManifestError, Wording, holding,
 };
 use crate::sandbox::capability::host::Host;
 use crate::sandbox::capability::wasi::Surroundings;
@@ -200,6 +200,7 @@ impl Loader {
             Setup {
                 host: Host { plugin: config.name.to_string(), settings },
                 grants: &holding.grants,
+                egress: &config.egress,
                 limits: limits.clone(),
                 surroundings: Surroundings::Live,
                 state_dir: &self.state_dir,
@@ -244,6 +245,7 @@ impl Loader {
             Setup {
                 host: Host::default(),
                 grants: &Grants::default(),
+                egress: &Egress::default(),
                 limits: listing_limits(),
                 surroundings: Surroundings::Fixed,
                 state_dir: &self.state_dir,

@@ -14,6 +14,7 @@ pub struct Counters {
     bytes_sent: AtomicU64,
     bytes_received: AtomicU64,
     http_requests: AtomicU32,
+    sockets: AtomicU32,
     files_opened: AtomicU32,
     log_lines: AtomicU32,
     decisions: Mutex<Decisions>,
@@ -39,6 +40,16 @@ impl Counters {
     /// Bytes that came from outside for the guest.
     pub fn received(&self, bytes: u64) {
         self.bytes_received.fetch_add(bytes, Relaxed);
+    }
+
+    /// Bytes over the network so far, both ways.
+    pub fn moved(&self) -> u64 {
+        self.bytes_sent.load(Relaxed).saturating_add(self.bytes_received.load(Relaxed))
+    }
+
+    /// Counts a TCP or UDP socket.
+    pub fn socket(&self) {
+        self.sockets.fetch_add(1, Relaxed);
     }
 
     /// Counts an HTTP request; gives how many there were before.
@@ -92,6 +103,7 @@ impl Counters {
         usage.bytes_sent = self.bytes_sent.load(Relaxed);
         usage.bytes_received = self.bytes_received.load(Relaxed);
         usage.http_requests = self.http_requests.load(Relaxed);
+        usage.sockets = self.sockets.load(Relaxed);
         usage.files_opened = self.files_opened.load(Relaxed);
         usage.log_lines = self.log_lines.load(Relaxed);
     }
@@ -113,6 +125,8 @@ pub struct Usage {
     pub bytes_received: u64,
     /// HTTP requests.
     pub http_requests: u32,
+    /// TCP and UDP sockets opened.
+    pub sockets: u32,
     /// Files and directories opened.
     pub files_opened: u32,
     /// Log lines written.

@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::component::{ResourceTable, ResourceTableError};
 use wasmtime::{Store, Trap};
 
-use crate::grants::{Grants, Limits};
+use crate::grants::{Egress, Grants, Limits};
 
 use super::border::Border;
 use super::busy::Busy;
 use super::capability::stdio::{Capture, Captured};
-use super::capability::{Configure, files, host, http, state, wasi};
+use super::capability::{Configure, files, host, http, sockets, state, wasi};
 use super::code::{CodeSource, Interface};
 use super::engine::{self, SLICE_FUEL};
 use super::error::{Budget, CallError, LimitHit, hides_fuel, seconds};
@@ -33,6 +33,8 @@ pub struct Setup<'a> {
     pub host: host::Host,
     /// What it holds.
     pub grants: &'a Grants,
+    /// The way out.
+    pub egress: &'a Egress,
     /// What each call may use.
     pub limits: Limits,
     /// Live, or fixed for reading definitions.
@@ -51,6 +53,7 @@ pub struct Program {
     base: wasi::Base,
     files: files::Configured,
     http: http::Configured,
+    sockets: sockets::Configured,
     state: state::Configured,
     limits: Limits,
     owner: TaskOwner,
@@ -104,6 +107,7 @@ impl Program {
             plugin: &setup.host.plugin,
             grants: setup.grants,
             limits: &setup.limits,
+            egress: setup.egress,
             state_dir: Some(setup.state_dir),
         };
         Ok(Arc::new(Self {
@@ -114,6 +118,7 @@ impl Program {
             base: wasi::Base::configure(setup.grants, setup.surroundings),
             files: files::Configured::configure(&configure)?,
             http: http::Configured::configure(&configure)?,
+            sockets: sockets::Configured::configure(&configure)?,
             state: state::Configured::configure(&configure)?,
             turns: Turns::new(&setup.limits, Instant::now()),
             health: Health::default(),
@@ -239,11 +244,13 @@ impl Program {
         table.set_max_capacity(limits.resources);
         let mut wasi = self.base.begin(limits, &out, &err);
         let files = self.files.begin(&mut wasi, &counters);
+        let sockets = self.sockets.begin(&mut wasi, limits, &counters);
         let state = CallState {
             table,
             wasi,
             files,
             http: self.http.begin(limits, &counters, started + limits.deadline),
+            sockets,
             state: self.state.begin(&context.caller.id, &counters),
             host: host::Call::begin(&self.host, limits, context, &counters, started),
             limiter: Limiter::new(limits),
@@ -271,7 +278,15 @@ impl Program {
 
         let mut usage = Usage { peak_memory: store.data().limiter.memory() as u64, ..Usage::default() };
         usage.fuel = limits.fuel - store.get_fuel().unwrap_or(0).min(limits.fuel);
-        let denials = store.data_mut().http.take_denials();
+        let mut denials = store.data_mut().http.take_denials();
+        denials.extend(store.data_mut().sockets.take_denials());
+        if counters.moved() > limits.network_bytes {
+            denials.push(format!(
+                "`{}` moved more than {} bytes over the network in one call; ask the user to raise its limit \
+                 `network-bytes`",
+                self.host.plugin, limits.network_bytes
+            ));
+        }
         let mut output = 0;
         let result = match ended {
             Ended::Cancelled => Err(CallError::Cancelled),

@@ -218,6 +218,7 @@ pub(super) fn sum(one: &Usage, other: &Usage) -> Usage {
         bytes_sent: one.bytes_sent.saturating_add(other.bytes_sent),
         bytes_received: one.bytes_received.saturating_add(other.bytes_received),
         http_requests: one.http_requests.saturating_add(other.http_requests),
+        sockets: one.sockets.saturating_add(other.sockets),
         files_opened: one.files_opened.saturating_add(other.files_opened),
         log_lines: one.log_lines.saturating_add(other.log_lines),
     }
