@@ -92,6 +92,7 @@ fn ends_revoked(client: &Client, id: u64, plugin: &str, what: &str) {
     for part in [&format!("plugin `{plugin}`: revoked: "), what] {
         assert!(said.contains(part), "no {part:?} in {said}");
     }
+    assert!(!said.contains("kennel-"), "a path of the machine is told: {said}");
 }
 
 #[test]
@@ -104,7 +105,7 @@ fn calls_that_began_under_a_rule_that_is_gone_end_and_others_go_on() {
 
     two.home.kennel(["revoke", "a", "--dir", &two.mine]).success().stdout_has("a: taken back: directory ");
     for id in [sleeping, looping] {
-        ends_revoked(&client, id, "a", "as /mine, read-only");
+        ends_revoked(&client, id, "a", "directory /mine, read-only");
     }
     let result = client.wait(beside).unwrap();
     assert_eq!(words(&result), "slept 4000 ms", "a plugin whose grants did not shrink");
@@ -134,7 +135,7 @@ fn taking_an_approval_back_ends_calls_too() {
     let client = two.serve();
     let id = begin(&client, "b__sleep", &json!({ "ms": LONG }));
     two.home.kennel(["approve", "--revoke", "b"]).success();
-    ends_revoked(&client, id, "b", "state, 1 MiB");
+    ends_revoked(&client, id, "b", "directory /other, read-only; state, 1MiB");
     until(&client, "b__read", &json!({"path": "/other/file"}), |result| result["isError"] == true);
 }
 
@@ -148,7 +149,7 @@ fn a_plugin_that_is_replaced_is_still_known_when_its_grant_goes() {
     until_logged(&client, "there is no trial.wasm");
     assert!(client.wait_for(id, Duration::from_millis(300)).is_none(), "nothing was taken back");
     two.home.kennel(["revoke", "a", "--all"]).success();
-    ends_revoked(&client, id, "a", "as /mine");
+    ends_revoked(&client, id, "a", "directory /mine");
 }
 
 #[test]

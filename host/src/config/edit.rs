@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, TableLike, Value, value};
 
-use super::{Config, ConfigError, Home, MAX_CONFIG, Surroundings, comments};
+use super::{Config, ConfigError, Fault, Home, MAX_CONFIG, Surroundings, comments};
 use crate::grants::{DEFAULT_METHODS, DirectoryMode, Grants, HttpPlace, PluginName, shared_file};
 
 /// The keys of a plugin that grant something.
@@ -91,9 +91,12 @@ pub struct Edited {
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum EditError {
-    /// The configuration has faults, or would have.
+    /// The configuration has faults as it is.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The configuration would have faults; their lines would be those of a file that is not written.
+    #[error("{}; nothing was changed", .0.iter().map(|fault| format!("{}: {}", fault.key, fault.message)).collect::<Vec<_>>().join("\n"))]
+    Would(Vec<Fault>),
     /// It cannot be read, locked or replaced.
     #[error("{}: {source}; nothing was changed", file.display())]
     File {
@@ -170,7 +173,8 @@ fn edit(
     let mut edit = Edit { document, plugin, surroundings, base };
     change(&mut edit)?;
     let edited = edit.document.to_string();
-    let now = Config::parse(&edited, home, surroundings)?;
+    let now = Config::parse(&edited, home, surroundings)
+        .map_err(|error| EditError::Would(error.faults().to_vec()))?;
     let others_differ =
         before.plugins.iter().any(|(name, old)| name != plugin && now.plugins.get(name) != Some(old))
             || now.plugins.keys().any(|name| name != plugin && !before.plugins.contains_key(name));

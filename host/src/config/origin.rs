@@ -90,7 +90,7 @@ mod tests {
         k.toml:12: plugins.fs.state
         none
         k.toml:17: plugins.net.http[1]
-        k.toml:19: plugins.net.env.X
+        k.toml:20: plugins.net.env.X
         none
         ");
     }

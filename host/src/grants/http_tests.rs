@@ -133,10 +133,13 @@ fn methods_are_tokens_and_never_tunnels() {
 
 #[test]
 fn each_part_is_needed() {
+    let address =
+        |first| grant(HttpScheme::Http, HostPattern::Address([first, 16, 0, 1].into()), 80, &["GET"], "/");
     let grants = [
         grant(HttpScheme::Https, name("api.example.org"), 443, &["GET", "HEAD"], "/v1"),
         grant(HttpScheme::Http, HostPattern::Below("example.org".into()), 8080, &["POST"], "/"),
-        grant(HttpScheme::Http, HostPattern::Address([10, 0, 0, 1].into()), 80, &["GET"], "/"),
+        HttpGrant { private_addresses: true, ..address(10) },
+        address(172),
     ];
     let decided = |method: &str, scheme, authority: &str, path: &str| {
         decide(&grants, &HttpOperation::parse(method, scheme, authority, path).unwrap())
@@ -161,9 +164,10 @@ fn each_part_is_needed() {
         ("POST", Http, "a.b.example.org:8080", "/x", Allowed(1)),
         ("POST", Http, "example.org:8080", "/x", Denied(DenyReason::Host)),
         ("POST", Http, "aexample.org:8080", "/x", Denied(DenyReason::Host)),
-        ("GET", Http, "10.0.0.1", "/", Allowed(2)),
-        ("GET", Http, "[::ffff:10.0.0.1]", "/", Allowed(2)),
-        ("GET", Http, "10.0.0.2", "/", Denied(DenyReason::Host)),
+        ("GET", Http, "10.16.0.1", "/", Allowed(2)),
+        ("GET", Http, "[::ffff:10.16.0.1]", "/", Allowed(2)),
+        ("GET", Http, "10.16.0.2", "/", Denied(DenyReason::Host)),
+        ("GET", Http, "172.16.0.1", "/", Denied(DenyReason::Private)),
     ] {
         assert_eq!(decided(method, scheme, authority, path), decision, "{method} {authority}{path}");
     }
@@ -236,7 +240,9 @@ fn oracle(grant: &HttpGrant, operation: &HttpOperation) -> bool {
     let path = segments(&operation.path);
     let path = path.len() >= prefix.len() && path[..prefix.len()] == prefix[..];
     let method = grant.methods.contains(&operation.method);
-    host && path && method && grant.scheme == operation.scheme() && grant.port == operation.port()
+    // Both addresses that these tests know are private.
+    let open = grant.private_addresses || matches!(operation.host, HttpHost::Name(_));
+    host && open && path && method && grant.scheme == operation.scheme() && grant.port == operation.port()
 }
 
 fn schemes() -> impl Strategy<Value = HttpScheme> {

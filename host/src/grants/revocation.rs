@@ -1,9 +1,9 @@
 //! What was held and no longer is. Pure; ends nothing itself.
 
-use super::{Grants, HostPattern, HttpGrant, PathPrefix, SocketGrant, StateGrant};
+use super::{DirectoryGrant, Grants, HostPattern, HttpGrant, PathPrefix, SocketGrant, StateGrant};
 
-/// Everything of `before` that `now` does not give as well, one line each as [`Grants::describe`] has it; nothing when
-/// all that was held still is. What is wider now covers what it was before; a rule that was split in two counts as gone.
+/// Everything of `before` that `now` does not give as well, one line each, without paths of the machine: the lines reach
+/// the client and its model. Nothing when all that was held still is. What is wider now covers what it was before; a rule that was split in two counts as gone.
 #[must_use]
 pub fn lost(before: &Grants, now: &Grants) -> Vec<String> {
     // Each kind by name, so that a new one is not forgotten here.
@@ -35,7 +35,10 @@ pub fn lost(before: &Grants, now: &Grants) -> Vec<String> {
         sample: *sample && !now.sample,
         roots: *roots && !now.roots,
     };
-    gone.describe()
+    let directory = |gone: &DirectoryGrant| format!("directory {}, {}", gone.guest, gone.mode);
+    let directories = gone.directories.iter().map(directory).collect::<Vec<_>>();
+    let others = Grants { directories: Vec::new(), ..gone };
+    directories.into_iter().chain(others.describe()).collect()
 }
 
 impl StateGrant {
@@ -99,8 +102,8 @@ mod tests {
 
     use super::*;
     use crate::grants::{
-        Decision, DirectoryGrant, DirectoryMode, DiskQuota, HttpOperation, HttpPlace, Intent, Rule,
-        SocketPlace, StateScope, decide, parse_resolvable,
+        Decision, DirectoryMode, DiskQuota, HttpOperation, HttpPlace, Intent, Rule, SocketPlace, StateScope,
+        decide, parse_resolvable,
     };
 
     fn http(url: &str, methods: &[&str]) -> HttpGrant {
