@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::grants::{Decision, Operation, decide};
 use crate::plugin::Plugin;
 use crate::sandbox::{Budget, CallError, Finished, LimitHit, contract as wit, json};
 
@@ -88,16 +89,14 @@ fn count(plugin: &Plugin, before: Spent, pending: &wit::Pending) -> Result<Spent
     let (grants, limits) = (&plugin.holding.grants, &plugin.config.limits);
     let mut spent = Spent { rounds: before.rounds.saturating_add(1), ..before };
     for asked in &pending.questions {
-        let (granted, what, key) = match &asked.question {
-            wit::Question::ElicitForm(_) | wit::Question::ElicitUrl(_) => {
-                (grants.elicit, "ask the person", "elicit")
-            }
-            wit::Question::Sample(_) => (grants.sample, "ask the client's model", "sample"),
-            wit::Question::ListRoots => (grants.roots, "ask for the client's directories", "roots"),
+        let (operation, key) = match &asked.question {
+            wit::Question::ElicitForm(_) | wit::Question::ElicitUrl(_) => (Operation::Elicit, "elicit"),
+            wit::Question::Sample(_) => (Operation::Sample, "sample"),
+            wit::Question::ListRoots => (Operation::Roots, "roots"),
         };
-        if !granted {
+        if let Decision::Denied(reason) = decide(grants, &operation) {
             return Err(CallError::Plugin(wit::Error::Denied(format!(
-                "to {what} was not granted; a person can write `{key} = true` for it in kennel.toml"
+                "{reason}; a person can write `{key} = true` for it in kennel.toml"
             ))));
         }
         spent.questions = spent.questions.saturating_add(1);

@@ -225,6 +225,7 @@ impl Catalog {
                 progress: call.progress,
             },
             cancel: call.cancel.clone(),
+            begin_here: call.alone,
             events: Relay::new(
                 plugin,
                 call,
@@ -350,6 +351,7 @@ fn outcome<T>(plugin: &Plugin, finished: Finished<T>) -> Result<(T, Usage, Vec<S
         CallError::Limit(_) => CallFailure::Limit(text),
         CallError::Panicked { .. } | CallError::Trapped(_) | CallError::Exited(_) => CallFailure::Trap(text),
         CallError::Cancelled => CallFailure::Cancelled,
+        CallError::Revoked(_) => CallFailure::Revoked(text),
         CallError::Busy(_) => CallFailure::Busy(text),
         CallError::Unsupported(_) | CallError::NoCode(_) | CallError::Internal(_) => {
             CallFailure::Internal(text)

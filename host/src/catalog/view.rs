@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::grants::{DirectoryMode, Grants};
+use crate::grants::Grants;
 use crate::observe::escape_for_people;
 use crate::plugin::Plugin;
 
@@ -201,10 +201,7 @@ pub fn public_name(prefix: &str, name: &str) -> Result<String, String> {
 /// no open world; what can change something is not read-only whatever it says, and what cannot is not destructive.
 fn true_annotations(claimed: Option<ToolAnnotations>, grants: &Grants) -> ToolAnnotations {
     let mut said = claimed.unwrap_or_default();
-    let network = !grants.http.is_empty();
-    let writes = grants.state.is_some()
-        || grants.directories.iter().any(|directory| directory.mode == DirectoryMode::ReadWrite)
-        || grants.http.iter().any(|http| http.methods.iter().any(|m| !matches!(m.as_str(), "GET" | "HEAD")));
+    let (network, writes) = (grants.reaches_out(), grants.can_change());
     if !network {
         said.open_world = Some(false);
     } else if said.open_world == Some(false) {
@@ -224,13 +221,14 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
     use crate::grants::{
-        DirectoryGrant, DiskQuota, HostPattern, HttpGrant, HttpScheme, PathPrefix, StateGrant, StateScope,
+        DirectoryGrant, DirectoryMode, DiskQuota, HostPattern, HttpGrant, HttpScheme, PathPrefix, StateGrant,
+        StateScope,
     };
     use proptest::prelude::*;
 
     fn directory(mode: DirectoryMode) -> DirectoryGrant {
         let quota = DiskQuota { bytes: 1, files: 1 };
-        DirectoryGrant { host: "/srv/x".into(), guest: "/x".into(), mode, quota }
+        DirectoryGrant { host: "/srv/x".into(), guest: "/x".into(), mode, quota, extensions: Vec::new() }
     }
 
     fn http(methods: Vec<&str>) -> HttpGrant {

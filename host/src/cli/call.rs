@@ -75,6 +75,7 @@ pub fn run(
         Failure::new(format!("plugin `{name}` offers no tool {:?}; it has: {}", args.tool, known.join(", ")))
     })?;
     let call = CallInfo {
+        alone: false,
         cancel: CancellationToken::new(),
         client: ClientFacts::default(),
         progress: true,

@@ -1,15 +1,20 @@
 //! The verbs, one file each: arguments in, text out. Holds no logic that another room needs.
 
+pub mod allow;
 pub mod approve;
 pub mod call;
 mod candidates;
 pub mod check;
 pub mod client_config;
+pub mod explain;
+pub mod grants;
+mod holder;
 pub mod inspect;
 pub mod list;
 pub mod new;
 mod opened;
 pub mod plan;
+pub mod revoke;
 pub mod serve;
 mod shown;
 pub mod test;
@@ -63,6 +68,10 @@ enum Verb {
     Call(call::Args),
     Approve(approve::Args),
     Plan(plan::Args),
+    Allow(allow::Args),
+    Revoke(revoke::Args),
+    Grants(grants::Args),
+    Explain(explain::Args),
     Check(check::Args),
     ClientConfig(client_config::Args),
     New(new::Args),
@@ -170,6 +179,12 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             let opened = Opened::lazily(home()?, surroundings);
             Ok(check::run(&args, opened.home(), opened.surroundings(), &mut opened.reader(), &mut out)?)
         }
+        Verb::Allow(args) => allow::run(&args, &home()?, &surroundings, &std::env::current_dir()?, &mut out),
+        Verb::Revoke(args) => {
+            revoke::run(&args, &home()?, &surroundings, &std::env::current_dir()?, &mut out)
+        }
+        Verb::Grants(args) => grants::run(&args, &home()?, &surroundings, &mut out),
+        Verb::Explain(args) => explain::run(&args, &home()?, &surroundings, &mut out),
         Verb::ClientConfig(args) => {
             let command = std::env::current_exe()?;
             Ok(client_config::run(&args, &home()?, &command, &mut out, &mut err)?)

@@ -2,10 +2,13 @@
 //! should be a size, a path or a URL. Touches neither wasmtime nor any plugin, and grants nothing that is
 //! not written there: a key it does not know is an error.
 
+mod comments;
+pub mod edit;
 mod expand;
 mod home;
 mod limits;
 mod mounts;
+mod origin;
 mod places;
 mod plugin;
 mod protocol;
@@ -20,6 +23,7 @@ use crate::grants::{Limits, NameError, PluginName, shared_file};
 pub use expand::{ExpandError, Surroundings};
 pub use home::{Home, HomeError};
 pub use limits::{LimitKey, default_limits, limit_keys};
+pub use origin::Origin;
 pub use places::{Conflict, Places, PlacesError};
 pub use plugin::{PluginConfig, ToolFilter};
 pub use protocol::ProtocolConfig;
@@ -35,7 +39,7 @@ const MAX_CONFIG: u64 = 1 << 20;
 pub struct Config {
     /// The folder in which components are looked for. Absolute; may not exist yet.
     pub plugins_folder: PathBuf,
-    /// What happens to a plugin that nobody mentioned.
+    /// What happens to a plugin that nobody approved.
     pub new_plugins: NewPlugins,
     /// For every plugin that does not say otherwise.
     pub limits: Limits,
@@ -45,7 +49,7 @@ pub struct Config {
     pub plugins: BTreeMap<PluginName, PluginConfig>,
 }
 
-/// What happens to a plugin that nobody mentioned.
+/// What happens to a plugin that nobody approved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NewPlugins {
     /// It runs with nothing granted.
@@ -118,13 +122,21 @@ impl Config {
     /// # Errors
     /// When there is a file that cannot be read, or any fault in it: then nothing of it holds.
     pub fn load(home: &Home, surroundings: &Surroundings) -> Result<Self, ConfigError> {
+        Self::parse(&Self::text(home)?, home, surroundings)
+    }
+
+    /// The text of this home's configuration, unchecked.
+    ///
+    /// # Errors
+    /// When there is a file that cannot be read, or none where one was named by hand.
+    pub fn text(home: &Home) -> Result<String, ConfigError> {
         let file = home.config_file();
         let read = |source| ConfigError::Read { file: file.to_owned(), source };
         let text = shared_file::read(file, MAX_CONFIG).map_err(read)?;
         if text.is_none() && home.config_is_given() {
             return Err(read(io::ErrorKind::NotFound.into()));
         }
-        Self::parse(text.as_deref().unwrap_or_default(), home, surroundings)
+        Ok(text.unwrap_or_default())
     }
 
     /// Reads another file as if it were the configuration of this home, without putting it in force.

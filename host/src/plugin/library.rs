@@ -2,7 +2,6 @@
 //! person, what is broken. Keeps it so while files change.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::config::{Config, ConfigError, Home, NewPlugins, PluginConfig, Surroundings};
+use crate::config::{Config, ConfigError, Home, PluginConfig, Surroundings};
 use crate::grants::{Approval, Digest, Lock, LockError, PluginName, Trust};
 use crate::sandbox::{Sandbox, StartError};
 
@@ -18,6 +17,8 @@ use super::cache::{Cache, CacheError};
 use super::compile::Compiler;
 use super::file::{FileError, PluginFile, component_files};
 use super::load::{Loader, Plugin};
+use super::revoke::{Revoker, folders};
+use super::serving::{Serves, serves};
 use super::watch::Watch;
 
 /// Longest wait of the first answers for plugins that have to be compiled.
@@ -77,10 +78,11 @@ pub enum LibraryError {
 /// All plugins of a home.
 pub struct Library {
     home: Home,
-    surroundings: Surroundings,
+    surroundings: Arc<Surroundings>,
     loader: Loader,
     config: Arc<Config>,
     entries: BTreeMap<String, Entry>,
+    revoker: Arc<Revoker>,
     statuses: watch::Sender<Arc<Vec<Status>>>,
 }
 
@@ -109,7 +111,9 @@ impl Library {
         let cache = Cache::open(&home.cache(), sandbox.code_key())?;
         let loader = Loader::new(sandbox, cache, compiler, &home);
         let statuses = watch::Sender::new(Arc::default());
-        Ok(Self { home, surroundings, loader, config: Arc::new(config), entries: BTreeMap::new(), statuses })
+        let (config, entries, surroundings) = (Arc::new(config), BTreeMap::new(), Arc::new(surroundings));
+        let revoker = Arc::new(Revoker::new(home.clone(), surroundings.clone()));
+        Ok(Self { home, surroundings, loader, config, entries, revoker, statuses })
     }
 
     /// How the plugins stand, now and after each change.
@@ -133,7 +137,13 @@ impl Library {
     /// Looks at everything and then again after each change, for ever. `ready` is called once all plugins
     /// found at the start stand, or after [`PATIENCE`]: one that is slow to compile does not hold up the
     /// others.
-    pub async fn keep(mut self, ready: impl FnOnce()) {
+    pub async fn keep(self, ready: impl FnOnce()) {
+        // Beside the other, which may wait for a compilation: what is taken back waits for nothing.
+        let revoker = self.revoker.clone();
+        tokio::join!(revoker.keep(), self.keep_plugins(ready));
+    }
+
+    async fn keep_plugins(mut self, ready: impl FnOnce()) {
         // Watched before the first look, so that no change falls between the two.
         let mut watch = self.start_watch();
         {
@@ -160,8 +170,8 @@ impl Library {
     }
 
     fn start_watch(&self) -> Option<Watch> {
-        let config_folder = self.home.config_file().parent().unwrap_or(Path::new("."));
-        let folders = [self.config.plugins_folder.as_path(), self.home.root(), config_folder];
+        let mut folders = folders(&self.home);
+        folders.push(self.config.plugins_folder.clone());
         Watch::start(&folders)
             .inspect_err(|error| {
                 tracing::warn!("changes of plugins go unseen until a restart: {error}");
@@ -188,6 +198,8 @@ impl Library {
     /// When the plugins folder or the lock cannot be read; then everything stays as it was.
     pub async fn refresh(&mut self) -> Result<(), LibraryError> {
         let config = self.config.clone();
+        // Before anything else: what was taken back is not to be used while new things load.
+        self.revoker.look();
         let lock = Lock::load(&self.home.lock_file())?;
         let folder = &config.plugins_folder;
         let files = component_files(folder)
@@ -242,6 +254,9 @@ impl Library {
 
     fn set(&mut self, entry: Entry) {
         report(self.entries.get(&entry.status.name), &entry);
+        if let Some(plugin) = &entry.status.plugin {
+            self.revoker.note(plugin);
+        }
         self.entries.insert(entry.status.name.clone(), entry);
     }
 
@@ -285,19 +300,11 @@ impl Library {
         };
         let entry =
             |status| Entry { status, seen: Some(file.digest), config: Some(plugin.clone()), approved_at };
-        let approval = lock.approval(&plugin.name, &file.digest);
-        let hold = self.config.new_plugins == NewPlugins::Hold;
-        let (bytes, approval, mut standing) = match (&approval, plugin.trust) {
-            (Approval::Changed { approved, .. }, Trust::Approved) => match self.approved(approved) {
-                Some(kept) => (kept, Approval::Approved, Standing::Waiting(approval.to_string())),
-                None if hold => return entry(status(Standing::Held(approval.to_string()), None)),
-                // Nobody kept the approved bytes: the newcomer runs, with nothing.
-                None => (file.clone(), approval.clone(), Standing::Waiting(approval.to_string())),
-            },
-            (Approval::Unapproved(reason), Trust::Approved) if hold => {
-                return entry(status(Standing::Held(reason.clone()), None));
+        let (bytes, approval, mut standing) = match serves(&self.home, &self.config, plugin, file, lock) {
+            Serves::Held(reason) => return entry(status(Standing::Held(reason), None)),
+            Serves::Bytes { file, approval, waiting } => {
+                (file, approval, waiting.map_or(Standing::Serving, Standing::Waiting))
             }
-            _ => (file.clone(), approval.clone(), Standing::Serving),
         };
         let unchanged = same_config.filter(|old| {
             let approved = approval == Approval::Approved || plugin.trust == Trust::Dev;
@@ -336,12 +343,6 @@ impl Library {
             }
             Err(error) => entry(status(Standing::Broken(error.to_string()), same_config.cloned())),
         }
-    }
-
-    /// The approved bytes, kept by hash when they were approved.
-    fn approved(&self, digest: &Digest) -> Option<PluginFile> {
-        let kept = PluginFile::read(&self.home.approved().join(format!("{digest}.wasm"))).ok()?;
-        (kept.digest == *digest).then_some(kept)
     }
 
     /// One plugin's entry by name, after a refresh.

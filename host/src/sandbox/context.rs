@@ -97,6 +97,8 @@ pub struct CallContext {
     pub capabilities: ClientCapabilities,
     /// Ends the call when cancelled.
     pub cancel: CancellationToken,
+    /// It may use the thread that makes it for its first slice.
+    pub begin_here: bool,
     /// Where its notes go.
     pub events: Arc<dyn Events>,
     /// W3C trace context.
@@ -113,6 +115,7 @@ impl CallContext {
             caller: Caller::default(),
             capabilities: ClientCapabilities::default(),
             cancel: CancellationToken::new(),
+            begin_here: false,
             events: Arc::new(NoEvents),
             traceparent: None,
             tracestate: None,

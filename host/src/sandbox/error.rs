@@ -124,6 +124,9 @@ pub enum CallError {
     /// Whoever asked no longer wants it.
     #[error("cancelled")]
     Cancelled,
+    /// A person took back what the plugin held when the call began; says what.
+    #[error("revoked: a person took back what this call began with, so it was ended: {0}")]
+    Revoked(String),
     /// It does not begin now.
     #[error("{0}")]
     Busy(Busy),

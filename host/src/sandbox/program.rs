@@ -1,10 +1,11 @@
 //! A component made ready to run under one plugin's grants, and the way of one call through it: a
 //! place in the queue, a fresh instance, its budget, its end.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::{OnceCell, OwnedSemaphorePermit};
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::{ResourceTable, ResourceTableError};
 use wasmtime::{Store, Trap};
 
@@ -17,7 +18,7 @@ use super::capability::{Configure, files, host, http, state, wasi};
 use super::code::{CodeSource, Interface};
 use super::engine::{self, SLICE_FUEL};
 use super::error::{Budget, CallError, LimitHit, hides_fuel, seconds};
-use super::executor::TaskOwner;
+use super::executor::{Begin, TaskOwner};
 use super::health::{Ending, Health};
 use super::limiter::{Limiter, Refused};
 use super::linked::{Linked, PrepareError};
@@ -55,6 +56,7 @@ pub struct Program {
     owner: TaskOwner,
     turns: Arc<Turns>,
     health: Health,
+    revoked: Revoked,
 }
 
 /// A call that ended.
@@ -106,13 +108,14 @@ impl Program {
             source,
             linked: OnceCell::new(),
             offers: Offers::of(interface),
-            base: wasi::Base::configure(&setup.grants.env, setup.surroundings),
+            base: wasi::Base::configure(setup.grants, setup.surroundings),
             files: files::Configured::configure(&configure)?,
             http: http::Configured::configure(&configure)?,
             state: state::Configured::configure(&configure)?,
             turns: Turns::new(&setup.limits, Instant::now()),
             health: Health::default(),
             owner: sandbox.new_owner(),
+            revoked: Revoked::default(),
             host: Arc::new(setup.host),
             limits: setup.limits,
         }))
@@ -155,6 +158,7 @@ impl Program {
         };
         let admitted = tokio::select! {
             biased;
+            why = self.revoked.wait() => Err(CallError::Revoked(why)),
             admitted = admitted => admitted,
             () = context.cancel.cancelled() => Err(CallError::Cancelled),
         };
@@ -165,8 +169,10 @@ impl Program {
         let program = self.clone();
         // Boxed where it is made: on its way to the guests' threads it passes through several hands.
         let running = linked.running.clone();
+        let begin = if context.begin_here { Begin::Here(running.io.handle()) } else { Begin::There };
         let task = running.executor.spawn(
             self.owner,
+            begin,
             Box::pin(async move {
                 let finished = program.run(&linked, operation, context).await;
                 drop(permits);
@@ -177,6 +183,13 @@ impl Program {
             tracing::error!(plugin = self.host.plugin, "the host panicked in a call: {panic}");
             Finished::not_run(CallError::Internal(format!("the host panicked: {panic}")))
         })
+    }
+
+    /// Ends every call, those that wait too, and refuses new ones: `what` was taken back. Says whether this is news.
+    pub fn revoke(&self, what: String) -> bool {
+        let news = self.revoked.what.set(what).is_ok();
+        self.revoked.token.cancel();
+        news
     }
 
     /// Waits for the caller's turn and for a slot of the pool.
@@ -249,6 +262,7 @@ impl Program {
             biased;
             ended = guest => Ended::Guest(ended),
             () = cancel.cancelled() => Ended::Cancelled,
+            why = self.revoked.wait() => Ended::Revoked(why),
             () = tokio::time::sleep(limits.deadline) => Ended::Deadline,
         };
 
@@ -257,6 +271,7 @@ impl Program {
         let denials = store.data_mut().http.take_denials();
         let result = match ended {
             Ended::Cancelled => Err(CallError::Cancelled),
+            Ended::Revoked(why) => Err(CallError::Revoked(why)),
             Ended::Deadline => Err(limit(Budget::Deadline, seconds(limits.deadline))),
             Ended::Guest(Ok(Ok(output))) if O::weight(&output) > limits.output => {
                 Err(limit(Budget::Output, format!("{} bytes", limits.output)))
@@ -334,5 +349,21 @@ fn limit(budget: Budget, bound: String) -> CallError {
 enum Ended<T> {
     Guest(T),
     Cancelled,
+    Revoked(String),
     Deadline,
+}
+
+/// Whether what the program runs under was taken back.
+#[derive(Default)]
+struct Revoked {
+    what: OnceLock<String>,
+    token: CancellationToken,
+}
+
+impl Revoked {
+    /// Waits until it is, and says what.
+    async fn wait(&self) -> String {
+        self.token.cancelled().await;
+        self.what.get().cloned().unwrap_or_default()
+    }
 }

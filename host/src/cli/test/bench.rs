@@ -167,6 +167,7 @@ fn info(call: &Call, resumption: Option<Arc<Resumption>>) -> CallInfo {
     let can = !call.answers.is_empty();
     let can = ClientCan { elicit_form: can, elicit_url: can, sampling: can, sampling_tools: can, roots: can };
     CallInfo {
+        alone: false,
         cancel: CancellationToken::new(),
         client: ClientFacts { can, ..ClientFacts::default() },
         progress: false,

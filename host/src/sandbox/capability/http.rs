@@ -2,7 +2,6 @@
 //! It asks `grants` whether a request was granted and bounds what one may cost. It must not decide by rules
 //! of its own, follow a redirect, or open a connection to anything but an address it checked.
 
-mod address;
 mod body;
 mod client;
 mod network;
@@ -21,7 +20,10 @@ use wasmtime_wasi_http::{
 };
 
 use super::{Configure, ConfigureError};
-use crate::grants::{Decision, HttpGrant, HttpOperation, HttpScheme, Limits, OddRequest, decide};
+use crate::grants::{
+    Decision, DenyReason, Grants, HttpOperation, HttpScheme, Limits, OddRequest, Operation, Reason, Rule,
+    decide,
+};
 use crate::sandbox::{CallState, Counters};
 use client::{Bounds, Client};
 
@@ -50,7 +52,7 @@ pub(in crate::sandbox) struct Configured {
 
 struct Gate {
     plugin: String,
-    grants: Vec<HttpGrant>,
+    grants: Grants,
     client: Client,
 }
 
@@ -70,7 +72,7 @@ impl Configured {
     }
 
     fn over(configure: &Configure<'_>, client: Client) -> Self {
-        let (plugin, grants) = (configure.plugin.to_owned(), configure.grants.http.clone());
+        let (plugin, grants) = (configure.plugin.to_owned(), configure.grants.clone());
         Self { gate: Arc::new(Gate { plugin, grants, client }) }
     }
 
@@ -173,7 +175,7 @@ enum Refusal {
     #[error("an HTTP request of `{plugin}` was refused: {scheme} is not http or https")]
     Scheme { plugin: String, scheme: String },
     #[error("{operation} was not granted to `{plugin}`: {why}; ask the user to grant it in kennel.toml")]
-    Denied { plugin: String, operation: HttpOperation, why: crate::grants::DenyReason },
+    Denied { plugin: String, operation: HttpOperation, why: Reason },
     #[error(
         "`{plugin}` made more than {limit} HTTP requests in one call; ask the user to raise its limit `http-requests`"
     )]
@@ -190,6 +192,7 @@ impl Refusal {
             }
             Self::Odd { .. } => Error::HttpRequestUriInvalid,
             Self::Scheme { .. } => Error::HttpProtocolError,
+            Self::Denied { why: Reason::Http(DenyReason::Private), .. } => Error::DestinationIpProhibited,
             Self::Field { .. } | Self::Denied { .. } | Self::Count { .. } => Error::HttpRequestDenied,
         }
     }
@@ -223,9 +226,10 @@ impl Hooks {
         if let Some(field) = request.headers().keys().find(|name| is_forbidden(name)) {
             return Err(Refusal::Field { plugin: plugin(), field: field.clone() });
         }
-        match decide(&self.gate.grants, &operation) {
-            Decision::Allowed(index) => {
-                let private = self.gate.grants.get(index).is_some_and(|grant| grant.private_addresses);
+        match decide(&self.gate.grants, &Operation::Http(&operation)) {
+            Decision::Allowed(rule) => {
+                let Rule::Http(index) = rule else { return Ok((operation, false)) };
+                let private = self.gate.grants.http.get(index).is_some_and(|grant| grant.private_addresses);
                 Ok((operation, private))
             }
             Decision::Denied(why) => Err(Refusal::Denied { plugin: plugin(), operation, why }),

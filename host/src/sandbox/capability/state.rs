@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use wasmtime::component::{HasSelf, Linker};
 
-use crate::grants::StateScope;
+use crate::grants::{Grants, Operation, StateScope, decide};
 use crate::sandbox::bindings::kennel::plugin::state as wit;
 use crate::sandbox::{CallState, Counters};
 
@@ -49,7 +49,8 @@ impl Configured {
     /// # Errors
     /// When the plugin's name cannot name a file.
     pub fn configure(from: &Configure<'_>) -> Result<Self, ConfigureError> {
-        let (Some(grant), Some(folder)) = (from.grants.state, from.state_dir) else {
+        let held = decide(from.grants, &Operation::State { bytes: 0 }).is_allowed();
+        let (true, Some(grant), Some(folder)) = (held, from.grants.state, from.state_dir) else {
             return Ok(Self(None));
         };
         let name = from.plugin;
@@ -59,7 +60,9 @@ impl Configured {
         if !safe {
             return Err(ConfigureError::StateName(name.to_owned()));
         }
-        let store = Arc::new(Store::new(folder.join(format!("{name}.sqlite")), grant.quota));
+        // The store asks for each write; what is not about it need not be kept with it.
+        let grants = Grants { state: Some(grant), ..Grants::default() };
+        let store = Arc::new(Store::new(folder.join(format!("{name}.sqlite")), grants));
         Ok(Self(Some(Granted { store, scope: grant.scope })))
     }
 
@@ -117,6 +120,7 @@ impl From<StoreError> for wit::StateError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Quota(quota) => Self::Quota(quota),
+            StoreError::Denied => Self::Denied,
             other => Self::Failed(other.to_string()),
         }
     }

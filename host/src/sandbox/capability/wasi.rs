@@ -7,7 +7,7 @@ use std::time::Duration;
 use wasmtime_wasi::random::Deterministic;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder};
 
-use crate::grants::Limits;
+use crate::grants::{Grants, Limits, Operation, decide};
 
 use super::stdio::Capture;
 
@@ -29,8 +29,10 @@ pub(in crate::sandbox) struct Base {
 }
 
 impl Base {
-    pub(in crate::sandbox) fn configure(env: &BTreeMap<String, String>, surroundings: Surroundings) -> Self {
-        Self { env: env.clone(), surroundings }
+    pub(in crate::sandbox) fn configure(grants: &Grants, surroundings: Surroundings) -> Self {
+        let held = grants.env.iter().filter(|(name, _)| decide(grants, &Operation::Env(name)).is_allowed());
+        let env = held.map(|(name, value)| (name.clone(), value.clone())).collect();
+        Self { env, surroundings }
     }
 
     /// The call's context, without directories, which `files` puts in.

@@ -12,6 +12,7 @@ plugin! {
     tools: [
         files::files, files::swapped, files::ordinary, network::web, network::socket, network::lookup,
         inside::surroundings, inside::print, inside::remember, inside::keep,
+        inside::lamb, inside::wolf,
     ],
     asks: {
         directories: { mode: "read-write", why: "attacks them" },
