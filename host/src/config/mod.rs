@@ -42,7 +42,7 @@ const MAX_CONFIG: u64 = 1 << 20;
 pub struct Config {
     /// The folder in which components are looked for. Absolute; may not exist yet.
     pub plugins_folder: PathBuf,
-    /// What happens to a plugin that nobody mentioned.
+    /// What happens to a plugin that nobody approved.
     pub new_plugins: NewPlugins,
     /// For every plugin that does not say otherwise.
     pub limits: Limits,
@@ -54,7 +54,7 @@ pub struct Config {
     pub plugins: BTreeMap<PluginName, PluginConfig>,
 }
 
-/// What happens to a plugin that nobody mentioned.
+/// What happens to a plugin that nobody approved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NewPlugins {
     /// It runs with nothing granted.

@@ -1,9 +1,9 @@
 //! What a plugin would be under one configuration and one approval: which bytes, words and grants. Reads components and
 //! what was kept of approved ones; grants nothing.
 
-use crate::config::{Config, Home, NewPlugins, PluginConfig};
+use crate::config::{Config, Home, PluginConfig};
 use crate::grants::{Approval, Asked, Holding, Limits, Lock, PluginName, Trust, Wording, holding};
-use crate::plugin::PluginFile;
+use crate::plugin::{PluginFile, Serves, serves};
 
 use super::super::candidates::{Read, candidates};
 use super::compare::PluginPlan;
@@ -100,25 +100,19 @@ impl<'a, 'r> Sides<'a, 'r> {
         plugin: &PluginConfig,
         file: &PluginFile,
     ) -> Result<Option<Side>, String> {
-        let approval = self.lock.approval(&plugin.name, &file.digest);
-        let trusted = plugin.trust == Trust::Dev;
-        if let (Approval::Changed { approved, .. }, false) = (&approval, trusted) {
-            let kept = PluginFile::read(&self.home.approved().join(format!("{approved}.wasm"))).ok();
-            if let Some(kept) = kept.filter(|kept| kept.digest == *approved) {
-                return self
-                    .side(config, plugin, &kept, &Approval::Approved)
-                    .map(|side| Some(self.pinned(side)));
+        match serves(self.home, config, plugin, file, self.lock) {
+            Serves::Bytes { file, approval, .. } => {
+                let side = self.side(config, plugin, &file, &approval)?;
+                let pinned = approval == Approval::Approved && plugin.trust == Trust::Approved;
+                Ok(Some(if pinned { self.pinned(side) } else { side }))
+            }
+            Serves::Held(_) => {
+                let approval = self.lock.approval(&plugin.name, &file.digest);
+                let side = self.side(config, plugin, file, &approval)?;
+                let stands_out = Some("held until a person approves it".to_owned());
+                Ok(Some(Side { stands_out, wording: Wording::default(), ..side }))
             }
         }
-        let side = self.side(config, plugin, file, &approval)?;
-        if approval == Approval::Approved && !trusted {
-            return Ok(Some(self.pinned(side)));
-        }
-        if approval != Approval::Approved && !trusted && config.new_plugins == NewPlugins::Hold {
-            let stands_out = Some("held until a person approves it".to_owned());
-            return Ok(Some(Side { stands_out, wording: Wording::default(), ..side }));
-        }
-        Ok(Some(side))
     }
 
     /// With the words that were approved, if they were kept.
