@@ -279,7 +279,8 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn read_directory(&mut self, fd: Fd) -> FsResult<Resource<DirectoryEntryStream>> {
         self.trip("")?;
-        let (dir, _) = self.dir(&fd)?;
+        let (dir, account) = self.dir(&fd)?;
+        self.allowed(account);
         let begun = spawn_blocking(move || Listing::begin(&dir.dir)).await?;
         let begun = self.inner.table.push(begun)?;
         // The handle is typed for the guest; what the table holds under it is for us to say.
@@ -293,6 +294,7 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn stat_at(&mut self, fd: Fd, at: PathFlags, path: String) -> FsResult<DescriptorStat> {
         self.trip(&path)?;
+        self.allowed(self.held(&fd)?.account);
         self.inner.stat_at(fd, at, path).await
     }
 
