@@ -302,7 +302,6 @@ impl WasiHttpHooks for Hooks {
         };
         let (gate, counters, denials) = (self.gate.clone(), self.counters.clone(), self.denials.clone());
         let bounds = self.bounds(options);
-        counters.reached(&operation.destination());
         Box::new(async move {
             let sent = gate.client.send(&operation, private, request, bounds, &counters).await;
             if matches!(sent, Err(Error::DestinationIpProhibited)) {

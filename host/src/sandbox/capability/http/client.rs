@@ -109,6 +109,7 @@ impl Client {
         let addresses = timeout_at(bounds.connect, self.addresses(operation, private))
             .await
             .map_err(|_| Error::DnsTimeout)??;
+        counters.reached(&operation.destination());
         let io = timeout_at(bounds.connect, self.connect(operation, &addresses, counters))
             .await
             .map_err(|_| Error::ConnectionTimeout)??;
