@@ -54,9 +54,11 @@ fn every_call_leaves_a_line_with_what_it_was_and_never_what_was_said() {
     for plugin in ["echo", "filesystem", "weather-us", "notes", "chores"] {
         home.plugin(plugin);
     }
+    home.hostile_as("attacker", "attacker");
     home.config(&format!(
         "[plugins.weather-us]\nenv = {{ NWS_BASE_URL = {weather} }}\n[[plugins.weather-us.http]]\nurl = {weather}\n\
          [[plugins.filesystem.directories]]\npath = {docs}\nas = \"/docs\"\nmode = \"read-only\"\n\
+         [[plugins.attacker.directories]]\npath = {docs}\nas = \"/docs\"\nmode = \"read-only\"\n\
          [plugins.notes.state]\nquota = \"1MiB\"\n",
         weather = Value::from(weather.base_url()),
         docs = Value::from(docs.to_str().unwrap()),
@@ -70,6 +72,9 @@ fn every_call_leaves_a_line_with_what_it_was_and_never_what_was_said() {
     client.request("tools/call", Client::call_params("echo__echo", &json!({ "CANARY": 1 }))).ok();
     client.request("tools/call", Client::call_params("nobody__nothing", &json!({ "CANARY": 1 }))).ok();
     client.call("filesystem__read_text_file", &json!({ "path": "/docs/a.txt" }));
+    let step = json!({ "try": "write", "path": "/docs/CANARY", "text": "CANARY" });
+    client.call("attacker__files", &json!({ "steps": [step, step] }));
+    assert!(!docs.join("CANARY").exists());
     refusal(&client.call("filesystem__write_file", &json!({ "path": "/docs/CANARY", "content": "CANARY" })));
     client.call("weather-us__get-alerts", &json!({ "state": "NY" }));
     client.call("notes__create_note", &json!({ "title": "CANARY", "content": "CANARY" }));
@@ -97,9 +102,10 @@ fn every_call_leaves_a_line_with_what_it_was_and_never_what_was_said() {
     let rule = |line: &Value| line["allowed"][0]["rule"].as_str().unwrap_or_default().to_owned();
     let read = of("filesystem__read_text_file");
     assert_eq!((rule(read[0]), &read[0]["outcome"]), (directory.clone(), &json!("ok")));
-    let write = of("filesystem__write_file");
-    assert_eq!(write[0]["denied"][0]["what"], format!("to write: {directory}"), "{}", write[0]);
-    assert_eq!(write[0]["outcome"], "tool error");
+    let write = of("attacker__files");
+    let denied = json!([{ "what": format!("to write: {directory}"), "times": 2 }]);
+    assert_eq!(write[0]["denied"], denied, "{}", write[0]);
+    assert_eq!(of("filesystem__write_file")[0]["outcome"], "tool error");
     let alerts = of("weather-us__get-alerts");
     assert_eq!(alerts[0]["hosts"][0]["what"], weather.base_url().trim_start_matches("http://"));
     assert!(rule(alerts[0]).starts_with("HTTP GET"), "{}", alerts[0]);
@@ -113,11 +119,10 @@ fn every_call_leaves_a_line_with_what_it_was_and_never_what_was_said() {
         assert!(!String::from_utf8_lossy(&text).contains("CANARY"));
     }
     home.kennel(["audit", "verify"]).success().stdout_has("the audit is whole");
-    let shown = home.kennel(["audit", "show", "filesystem", "--denied"]);
+    assert_eq!(home.kennel(["audit", "show", "filesystem", "--denied"]).success().stdout, "");
+    let shown = home.kennel(["audit", "show", "--denied"]);
     assert_eq!(shown.success().stdout.lines().count(), 1, "{shown}");
-    shown
-        .stdout_has("tools/call filesystem__write_file  tool error")
-        .stdout_has("denied: to write: directory");
+    shown.stdout_has("  tools/call attacker__files  ok  ").stdout_has("; denied: to write: directory ");
 }
 
 #[test]

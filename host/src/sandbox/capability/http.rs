@@ -277,7 +277,6 @@ impl WasiHttpHooks for Hooks {
         };
         let (gate, traffic, denials) = (self.gate.clone(), self.traffic.clone(), self.denials.clone());
         let bounds = self.bounds(options);
-        traffic.counters.reached(&operation.destination());
         Box::new(async move {
             let sent = gate.client.send(&operation, private, request, bounds, &traffic).await;
             if matches!(sent, Err(Error::DestinationIpProhibited)) {

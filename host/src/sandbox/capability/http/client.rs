@@ -132,6 +132,7 @@ impl Client {
             && let Some(open) = settled(open, bounds.connect).await
         {
             open.serve(traffic.clone(), bounds.deadline);
+            traffic.counters.reached(&operation.destination());
             match self.exchange(open, &route, request, bounds).await {
                 Ok(response) => return Ok(response),
                 Err((_, Some(unsent))) => request = unsent,
@@ -160,6 +161,7 @@ impl Client {
         };
         let addresses =
             timeout_at(bounds.connect, self.addresses(to)).await.map_err(|_| Error::DnsTimeout)??;
+        traffic.counters.reached(&to.operation.destination());
         let meter = Meter::default();
         meter.set(Some(traffic.clone()));
         let connecting = self.connect(to, &addresses, &meter);
