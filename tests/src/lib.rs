@@ -14,11 +14,13 @@ pub mod conformance;
 mod flood;
 mod home;
 mod http;
+mod network;
 pub mod nws;
 mod paths;
 pub mod process;
+pub mod real;
 mod trial;
-#[cfg(feature = "schemas")]
+#[cfg_attr(not(feature = "schemas"), path = "wire_unchecked.rs")]
 mod wire;
 
 #[cfg(feature = "attackers")]
@@ -31,8 +33,8 @@ pub use http::{
     HttpConnection, HttpRequest, HttpResponse, HttpServer, HttpSession, SseEvent, initialize_message,
     modern_request,
 };
+pub use network::{Names, in_own_network};
 pub use paths::{clients_dir, hostile_file, kennel_bin, node, plugin_file, python, source_root, target_dir};
 pub use process::cpu_time;
 pub use trial::Trial;
-#[cfg(feature = "schemas")]
 pub use wire::Wire;

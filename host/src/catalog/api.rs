@@ -97,6 +97,8 @@ pub struct CallInfo {
     pub cancel: CancellationToken,
     /// Who calls.
     pub client: ClientFacts,
+    /// Nothing else waits for the thread that makes the call, so the call may begin on it.
+    pub alone: bool,
     /// Whether the client asked for progress of this call.
     pub progress: bool,
     /// The least grave log level the client wants to hear; none means no log lines.

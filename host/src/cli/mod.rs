@@ -2,6 +2,7 @@
 
 pub mod allow;
 pub mod approve;
+pub mod audit;
 pub mod call;
 mod candidates;
 pub mod check;
@@ -13,8 +14,10 @@ pub mod inspect;
 pub mod list;
 pub mod new;
 mod opened;
+pub mod plan;
 pub mod revoke;
 pub mod serve;
+mod shown;
 pub mod test;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -23,8 +26,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::config::{Home, Surroundings};
+use crate::observe::{escape_for_log, escape_for_people};
 use crate::plugin::compile_verb;
 
 pub use candidates::{Read, Reading};
@@ -65,7 +72,9 @@ enum Verb {
     Revoke(revoke::Args),
     Grants(grants::Args),
     Explain(explain::Args),
+    Plan(plan::Args),
     Check(check::Args),
+    Audit(audit::Args),
     ClientConfig(client_config::Args),
     New(new::Args),
     Test(test::Args),
@@ -123,7 +132,7 @@ pub fn main() -> ExitCode {
         Err(Failure::Said(text)) => {
             let mut err = io::stderr().lock();
             for line in text.lines() {
-                let _ = writeln!(err, "kennel: {line}");
+                let _ = writeln!(err, "kennel: {}", escape_for_people(line));
             }
             ExitCode::FAILURE
         }
@@ -157,6 +166,17 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
                 &mut err,
             )?)
         }
+        Verb::Plan(args) => {
+            let opened = Opened::lazily(home()?, surroundings);
+            Ok(plan::run(
+                &args,
+                opened.home(),
+                opened.surroundings(),
+                &mut opened.reader(),
+                &mut out,
+                &mut err,
+            )?)
+        }
         Verb::Check(args) => {
             let opened = Opened::lazily(home()?, surroundings);
             Ok(check::run(&args, opened.home(), opened.surroundings(), &mut opened.reader(), &mut out)?)
@@ -167,6 +187,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Verb::Grants(args) => grants::run(&args, &home()?, &surroundings, &mut out),
         Verb::Explain(args) => explain::run(&args, &home()?, &surroundings, &mut out),
+        Verb::Audit(args) => audit::run(&args, &home()?, &mut out),
         Verb::ClientConfig(args) => {
             let command = std::env::current_exe()?;
             Ok(client_config::run(&args, &home()?, &command, &mut out, &mut err)?)
@@ -185,6 +206,18 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     }
 }
 
+/// Writes the parts of a log entry, whatever a plugin or a client put into them, so that they are what they look like.
+fn safe_fields() -> impl for<'w> FormatFields<'w> + 'static {
+    debug_fn(|writer, field, value| {
+        let text = format!("{value:?}");
+        match field.name() {
+            "message" => write!(writer, "{}", escape_for_log(&text)),
+            name => write!(writer, "{name}={}", escape_for_log(&text)),
+        }
+    })
+    .delimited(" ")
+}
+
 fn start_log(directives: Option<&str>, serving: bool) -> Result<(), Failure> {
     // The protocol library tells of every notification at `info`.
     let default = if serving { "info,rmcp=warn" } else { "warn" };
@@ -195,6 +228,7 @@ fn start_log(directives: Option<&str>, serving: bool) -> Result<(), Failure> {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
+        .fmt_fields(safe_fields())
         .init();
     Ok(())
 }

@@ -73,6 +73,16 @@ methods = ["GET"]
 [[plugins.weather-us.http]]
 url = "http://127.0.0.1:${PORT}"
 
+[[plugins.weather-us.tcp]]
+to = "*.example.org:5432"
+
+[[plugins.weather-us.udp]]
+to = "127.0.0.1:${PORT}"
+
+[[plugins.weather-us.udp]]
+to = "ntp.example.org:123"
+private-addresses = true
+
 [plugins.weather-us.env]
 NWS_BASE_URL = "http://127.0.0.1:8080"
 
@@ -80,6 +90,8 @@ NWS_BASE_URL = "http://127.0.0.1:8080"
 sample = true
 roots = true
 state = {}
+
+resolve = ["a.example.org", "*.b.org"]
 
 [plugins.memory2]
 file = "memory.wasm"

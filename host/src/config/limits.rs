@@ -142,6 +142,25 @@ const KEYS: &[LimitKey] = &[
         16 * GIB,
         "the body of one HTTP response"
     ),
+    limit!("sockets", sockets, Count, 16, 0, 1000, "TCP and UDP sockets of the plugin open at once"),
+    limit!(
+        "lookups",
+        lookups,
+        Count,
+        100,
+        0,
+        1_000_000,
+        "names a call may look up, besides those of its HTTP requests"
+    ),
+    limit!(
+        "network-bytes",
+        network_bytes,
+        Size,
+        256 * MIB,
+        0,
+        1024 * GIB,
+        "bytes over the network in a call, HTTP and sockets together, both ways"
+    ),
     limit!("questions", questions, Count, 32, 0, 1000, "questions of a call, in all its rounds together"),
     limit!(
         "sample-tokens",
@@ -162,6 +181,33 @@ const KEYS: &[LimitKey] = &[
         "how long a question waits for its answer"
     ),
     limit!("concurrency", concurrency, Count, 16, 1, 1000, "calls of the plugin running at once"),
+    limit!(
+        "caller-concurrency",
+        caller_concurrency,
+        Count,
+        1000,
+        1,
+        1000,
+        "calls of the plugin by one caller running at once; never more than `concurrency`"
+    ),
+    limit!(
+        "rate",
+        rate,
+        Count,
+        1_000_000_000,
+        1,
+        1_000_000_000,
+        "calls of the plugin that begin in a minute; the most means no bound"
+    ),
+    limit!(
+        "caller-rate",
+        caller_rate,
+        Count,
+        1_000_000_000,
+        1,
+        1_000_000_000,
+        "calls of the plugin by one caller that begin in a minute; the most means no bound"
+    ),
     limit!("queue", queue, Count, 20_000, 0, 1_000_000, "calls of the plugin waiting for their turn"),
 ];
 
@@ -235,10 +281,16 @@ pub fn default_limits() -> Limits {
         http_connections: 0,
         http_request_body: 0,
         http_response_body: 0,
+        sockets: 0,
+        lookups: 0,
+        network_bytes: 0,
         questions: 0,
         sample_tokens: 0,
         answer_within: Duration::ZERO,
         concurrency: 0,
+        caller_concurrency: 0,
+        rate: 0,
+        caller_rate: 0,
         queue: 0,
     };
     for key in KEYS {

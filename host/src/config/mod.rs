@@ -2,8 +2,10 @@
 //! should be a size, a path or a URL. Touches neither wasmtime nor any plugin, and grants nothing that is
 //! not written there: a key it does not know is an error.
 
+mod audit;
 mod comments;
 pub mod edit;
+mod egress;
 mod expand;
 mod home;
 mod limits;
@@ -20,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 use crate::grants::{Limits, NameError, PluginName, shared_file};
 
+pub use audit::AuditConfig;
 pub use expand::{ExpandError, Surroundings};
 pub use home::{Home, HomeError};
 pub use limits::{LimitKey, default_limits, limit_keys};
@@ -39,17 +42,19 @@ const MAX_CONFIG: u64 = 1 << 20;
 pub struct Config {
     /// The folder in which components are looked for. Absolute; may not exist yet.
     pub plugins_folder: PathBuf,
-    /// What happens to a plugin that nobody mentioned.
+    /// What happens to a plugin that nobody approved.
     pub new_plugins: NewPlugins,
     /// For every plugin that does not say otherwise.
     pub limits: Limits,
     /// The protocol's side.
     pub protocol: ProtocolConfig,
+    /// How the audit is kept.
+    pub audit: AuditConfig,
     /// The plugins that are mentioned.
     pub plugins: BTreeMap<PluginName, PluginConfig>,
 }
 
-/// What happens to a plugin that nobody mentioned.
+/// What happens to a plugin that nobody approved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NewPlugins {
     /// It runs with nothing granted.
@@ -139,6 +144,22 @@ impl Config {
         Ok(text.unwrap_or_default())
     }
 
+    /// Reads another file as if it were the configuration of this home, without putting it in force.
+    ///
+    /// # Errors
+    /// As [`Config::load`], with the other file's name.
+    pub fn load_other(home: &Home, file: &Path, surroundings: &Surroundings) -> Result<Self, ConfigError> {
+        let read = |source| ConfigError::Read { file: file.to_owned(), source };
+        let text = shared_file::read(file, MAX_CONFIG).map_err(read)?;
+        let text = text.ok_or_else(|| read(io::ErrorKind::NotFound.into()))?;
+        Self::parse(&text, home, surroundings).map_err(|error| match error {
+            ConfigError::Faults(faults) => ConfigError::Faults(
+                faults.into_iter().map(|fault| Fault { file: file.to_owned(), ..fault }).collect(),
+            ),
+            other => other,
+        })
+    }
+
     /// Reads a text as the configuration of this home. Looks at the file system to check directories.
     ///
     /// # Errors
@@ -187,9 +208,12 @@ impl Config {
             section.finish(faults);
         }
         let protocol = protocol::read(root, faults);
+        let audit = audit::read(root, faults);
+        let egress = egress::read(root, surroundings, base, faults);
         let mut plugins = BTreeMap::new();
         if let Some(all) = root.section(faults, "plugins") {
-            let context = plugin::Context { surroundings, base, places: places.as_ref(), limits: &common };
+            let places = places.as_ref();
+            let context = plugin::Context { surroundings, base, places, limits: &common, egress: &egress };
             for (name, item) in all.every() {
                 match PluginName::new(name) {
                     Err(error) => faults.add(item.at, &item.key, error.to_string()),
@@ -202,7 +226,7 @@ impl Config {
             }
         }
         let new_plugins = new_plugins.unwrap_or_default();
-        Self { plugins_folder, new_plugins, limits: common, protocol, plugins }
+        Self { plugins_folder, new_plugins, limits: common, protocol, audit, plugins }
     }
 
     /// The plugins that a file in the plugins folder is: those that name it, or else one of the file's own

@@ -4,6 +4,7 @@
 mod directories;
 mod env;
 mod http;
+mod sockets;
 mod state;
 
 use std::fmt;
@@ -15,7 +16,7 @@ use serde_json::{Map, Value};
 use super::places::Places;
 use super::reader::{Faults, Item};
 use super::{Surroundings, limits};
-use crate::grants::{Grants, Limits, PluginName, Trust};
+use crate::grants::{Egress, Grants, Limits, PluginName, Trust};
 
 /// Longest prefix of tool names: with `__` it leaves half of the 64 characters to the tool.
 const MAX_PREFIX: usize = 32;
@@ -41,6 +42,8 @@ pub struct PluginConfig {
     pub tools: ToolFilter,
     /// Bounds of its calls.
     pub limits: Limits,
+    /// The way out that all plugins share.
+    pub egress: Egress,
 }
 
 impl PluginConfig {
@@ -56,6 +59,7 @@ impl PluginConfig {
             grants: Grants::default(),
             tools: ToolFilter::default(),
             limits,
+            egress: Egress::default(),
             name,
         }
     }
@@ -110,6 +114,7 @@ pub(super) struct Context<'a> {
     pub(super) places: Option<&'a Places>,
     /// For what the plugin does not say.
     pub(super) limits: &'a Limits,
+    pub(super) egress: &'a Egress,
 }
 
 /// Reads one plugin; every fault is noted, and any makes the whole configuration void.
@@ -122,6 +127,7 @@ pub(super) fn read(
     let mut section = item.section(faults)?;
     let mut plugin = PluginConfig::unmentioned(name.clone(), &format!("{name}.wasm"), context.limits.clone());
     plugin.mentioned = true;
+    plugin.egress = context.egress.clone();
     if let Some(file) = section.read(faults, "file", |item| file_name(item.text()?)) {
         plugin.file = file;
     }
@@ -163,6 +169,10 @@ pub(super) fn read(
     plugin.grants.roots = section.read(faults, "roots", Item::boolean).unwrap_or(false);
     plugin.grants.directories = directories::read(&mut section, context, faults);
     plugin.grants.http = http::read(&mut section, context, faults);
+    plugin.grants.tcp = sockets::read(&mut section, "tcp", context, faults);
+    plugin.grants.udp = sockets::read(&mut section, "udp", context, faults);
+    let resolve = section.read(faults, "resolve", |item| sockets::read_names(item, context));
+    plugin.grants.resolve = resolve.unwrap_or_default();
     plugin.grants.state = state::read(&mut section, faults);
     section.finish(faults);
     Some(plugin)

@@ -106,7 +106,9 @@ impl<'a, 'i> Section<'a, 'i> {
 
     /// The value of a key this section knows.
     pub(super) fn item(&mut self, name: &'static str) -> Option<Item<'a, 'i>> {
-        self.known.push(name);
+        if !self.known.contains(&name) {
+            self.known.push(name);
+        }
         self.every().find(|(key, _)| *key == name).map(|(_, item)| item)
     }
 

@@ -1,5 +1,5 @@
-//! Which addresses are not on the public network. Pure; must not be softened by a grant, which is asked
-//! by the caller.
+//! Which addresses are not on the public network. Pure; knows no grant: whether one softens this is for
+//! whoever asks.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -13,6 +13,12 @@ pub struct Grants {
     pub directories: Vec<DirectoryGrant>,
     /// Outbound HTTP.
     pub http: Vec<HttpGrant>,
+    /// Outbound TCP.
+    pub tcp: Vec<SocketGrant>,
+    /// UDP to a place, and what it answers.
+    pub udp: Vec<SocketGrant>,
+    /// Names that may be looked up, besides those that a grant of HTTP, TCP or UDP names.
+    pub resolve: Vec<HostPattern>,
     /// Environment variables with their values (never the host's own environment).
     pub env: BTreeMap<String, String>,
     /// A store of its own.
@@ -40,6 +46,17 @@ pub struct HttpGrant {
     pub path: PathPrefix,
     /// Whether loopback, private, link-local and metadata addresses are allowed: only when the grant
     /// itself names such an address or `localhost`, or says `private-addresses = true`.
+    pub private_addresses: bool,
+}
+
+/// TCP or UDP to one kind of place. Always outward: nothing may listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketGrant {
+    /// Which hosts.
+    pub host: HostPattern,
+    /// Exactly this port.
+    pub port: u16,
+    /// As for [`HttpGrant::private_addresses`].
     pub private_addresses: bool,
 }
 

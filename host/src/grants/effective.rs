@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{
-    Approval, Asked, AskedPlace, DirectoryGrant, Grants, HostPattern, HttpGrant, HttpPlace, PathPrefix,
-    StateGrant, StateScope, Trust,
+    Approval, Asked, AskedPlace, AskedSocket, DirectoryGrant, Grants, HostPattern, HttpGrant, HttpPlace,
+    PathPrefix, SocketGrant, SocketKind, SocketPlace, StateGrant, StateScope, Trust,
 };
 
 /// Something a person granted that the plugin does not get, and why. Shown by `list` and `check`.
@@ -99,6 +99,22 @@ pub fn effective(granted: &Grants, asked: Option<&Asked>) -> (Grants, Vec<Withhe
         http.extend(parts.into_iter().filter(|part| !http.contains(part)).collect::<Vec<_>>());
     }
 
+    let tcp = sockets(SocketKind::Tcp, &granted.tcp, &asked.tcp, &mut withhold);
+    let udp = sockets(SocketKind::Udp, &granted.udp, &asked.udp, &mut withhold);
+    let mut resolve: Vec<HostPattern> = Vec::new();
+    for grant in &granted.resolve {
+        let narrow = |ask: &Option<HostPattern>| match ask {
+            None => Some(grant.clone()),
+            Some(ask) => both_hosts(grant, ask),
+        };
+        let parts: Vec<_> = asked.resolve.iter().filter_map(|ask| narrow(&ask.host)).collect();
+        if !parts.contains(grant) {
+            let only: Vec<_> = parts.iter().map(ToString::to_string).collect();
+            withhold(lookup(grant), &only_these(&only));
+        }
+        keep(&mut resolve, grant, parts);
+    }
+
     let mut env = BTreeMap::new();
     for (name, value) in &granted.env {
         if asked.env_names().any(|asked| asked == name) {
@@ -138,7 +154,60 @@ pub fn effective(granted: &Grants, asked: Option<&Asked>) -> (Grants, Vec<Withhe
     let elicit = granted.elicit && asked.elicit;
     let sample = granted.sample && asked.sample;
     let roots = granted.roots && asked.roots;
-    (Grants { directories, http, env, state, elicit, sample, roots }, withheld)
+    (Grants { directories, http, tcp, udp, resolve, env, state, elicit, sample, roots }, withheld)
+}
+
+/// The parts of granted sockets that the plugin asks for.
+fn sockets(
+    kind: SocketKind,
+    granted: &[SocketGrant],
+    asked: &[AskedSocket],
+    withhold: &mut impl FnMut(String, &str),
+) -> Vec<SocketGrant> {
+    let mut held: Vec<SocketGrant> = Vec::new();
+    for grant in granted {
+        let narrow = |ask: &AskedSocket| match &ask.place {
+            None => Some(grant.clone()),
+            Some(place) if place.port == grant.port => {
+                both_hosts(&grant.host, &place.host).map(|host| SocketGrant { host, ..grant.clone() })
+            }
+            Some(_) => None,
+        };
+        let parts: Vec<_> = asked.iter().filter_map(narrow).collect();
+        if !parts.contains(grant) {
+            let only: Vec<_> = parts.iter().map(|part| socket(kind, part)).collect();
+            withhold(socket(kind, grant), &only_these(&only));
+        }
+        keep(&mut held, grant, parts);
+    }
+    held
+}
+
+/// Adds the parts of a grant to what is held, or the whole of it when one part is the whole.
+fn keep<T: Clone + PartialEq>(held: &mut Vec<T>, grant: &T, parts: Vec<T>) {
+    let parts = if parts.contains(grant) { vec![grant.clone()] } else { parts };
+    for part in parts {
+        if !held.contains(&part) {
+            held.push(part);
+        }
+    }
+}
+
+fn only_these(parts: &[String]) -> String {
+    match parts {
+        [] => "the plugin does not ask for it".to_owned(),
+        parts => format!("the plugin asks only for {}", parts.join(", ")),
+    }
+}
+
+fn socket(kind: SocketKind, grant: &SocketGrant) -> String {
+    let place = SocketPlace { host: grant.host.clone(), port: grant.port };
+    let private = if grant.private_addresses { ", private addresses too" } else { "" };
+    format!("{kind} {place}{private}")
+}
+
+fn lookup(host: &HostPattern) -> String {
+    format!("to look up {host}")
 }
 
 /// One place with methods that a plugin asks for; `None` is any place.
@@ -232,6 +301,9 @@ impl Grants {
     pub fn describe(&self) -> Vec<String> {
         let mut lines: Vec<_> = self.directories.iter().map(ToString::to_string).collect();
         lines.extend(self.http.iter().map(ToString::to_string));
+        lines.extend(self.tcp.iter().map(|grant| socket(SocketKind::Tcp, grant)));
+        lines.extend(self.udp.iter().map(|grant| socket(SocketKind::Udp, grant)));
+        lines.extend(self.resolve.iter().map(lookup));
         lines.extend(self.env.keys().map(|name| format!("environment variable {name}")));
         lines.extend(self.state.iter().map(ToString::to_string));
         lines.extend(self.elicit.then(|| "to ask the person".to_owned()));
@@ -274,8 +346,16 @@ impl Asked {
         for ask in &self.settings {
             line(format!("setting {}", ask.name), ask.why.as_deref());
         }
-        for ask in &self.tcp {
-            line(format!("TCP {}", ask.address), ask.why.as_deref());
+        for (kind, asks) in [(SocketKind::Tcp, &self.tcp), (SocketKind::Udp, &self.udp)] {
+            for ask in asks {
+                let place =
+                    ask.place.as_ref().map_or("to any place you grant".to_owned(), ToString::to_string);
+                line(format!("{kind} {place}"), ask.why.as_deref());
+            }
+        }
+        for ask in &self.resolve {
+            let name = ask.host.as_ref().map_or("any name you grant".to_owned(), ToString::to_string);
+            line(format!("to look up {name}"), ask.why.as_deref());
         }
         if self.elicit {
             line("to ask the person".to_owned(), None);

@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::grants::{
-    AskedDirectories, AskedHttp, AskedName, AskedState, Digest, DirectoryMode, DiskQuota, HttpScheme,
+    AskedDirectories, AskedHttp, AskedLookup, AskedName, AskedState, Digest, DirectoryMode, DiskQuota,
+    HttpScheme,
 };
 use proptest::prelude::*;
 
@@ -87,6 +88,28 @@ prop_compose! {
     }
 }
 
+fn host() -> impl Strategy<Value = HostPattern> {
+    place().prop_filter_map("a name", |place| match place.host {
+        HostPattern::Address(_) => None,
+        host => Some(host),
+    })
+}
+
+prop_compose! {
+    fn socket_grant()(place in place(), private_addresses: bool) -> SocketGrant {
+        SocketGrant { host: place.host, port: place.port, private_addresses }
+    }
+}
+
+fn sockets() -> impl Strategy<Value = Vec<SocketGrant>> {
+    prop::collection::vec(socket_grant(), 0..3)
+}
+
+fn asked_sockets() -> impl Strategy<Value = Vec<AskedSocket>> {
+    let ask = prop::option::of(place().prop_map(|place| SocketPlace { host: place.host, port: place.port }));
+    prop::collection::vec(ask.prop_map(|place| AskedSocket { place, why: None }), 0..3)
+}
+
 fn state_scope() -> impl Strategy<Value = StateScope> {
     prop_oneof![Just(StateScope::Plugin), Just(StateScope::Caller)]
 }
@@ -108,11 +131,13 @@ prop_compose! {
         http in prop::collection::vec(http_grant(), 0..4),
         env in prop::collection::btree_map("[AB]", prop_oneof![place().prop_map(|p| p.to_string()), "[a-z]{0,3}"], 0..3),
         state in prop::option::of((0_u64..100, state_scope()).prop_map(|(quota, scope)| StateGrant { quota, scope })),
+        (tcp, udp) in (sockets(), sockets()),
+        resolve in prop::collection::vec(host(), 0..3),
         elicit: bool,
         sample: bool,
         roots: bool,
     ) -> Grants {
-        Grants { directories, http, env, state, elicit, sample, roots }
+        Grants { directories, http, tcp, udp, resolve, env, state, elicit, sample, roots }
     }
 }
 
@@ -136,11 +161,14 @@ prop_compose! {
         env in prop::collection::vec("[ABC]".prop_map(|name| AskedName { name, why: None }), 0..3),
         state in prop::option::of(
             (prop::option::of(0_u64..100), state_scope()).prop_map(|(quota, scope)| AskedState { quota, scope, why: None })),
+        (tcp, udp) in (asked_sockets(), asked_sockets()),
+        resolve in prop::collection::vec(prop::option::of(host()), 0..3),
         elicit: bool,
         sample: bool,
         roots: bool,
     ) -> Asked {
-        Asked { directories, http, env, state, elicit, sample, roots, ..Asked::default() }
+        let resolve = resolve.into_iter().map(|host| AskedLookup { host, why: None }).collect();
+        Asked { directories, http, tcp, udp, resolve, env, state, elicit, sample, roots, ..Asked::default() }
     }
 }
 
@@ -181,6 +209,30 @@ proptest! {
     }
 
     #[test]
+    fn sockets_are_exactly_what_both_allow(
+        granted in grants(),
+        asked in asked(),
+        name in prop::sample::select(vec!["a.org", "b.a.org", "c.b.a.org", "xa.org", "org", "127.0.0.1"]),
+        port in prop::sample::select(vec![80_u16, 443, 8080]),
+    ) {
+        let (held, _) = effective(&granted, Some(&asked));
+        for (granted, asked, held) in [(&granted.tcp, &asked.tcp, &held.tcp), (&granted.udp, &asked.udp, &held.udp)] {
+            let fits = |grants: &[SocketGrant], private: bool| {
+                grants.iter().any(|g| host_fits(&g.host, name) && g.port == port && (!private || g.private_addresses))
+            };
+            let wanted = asked.iter().any(|ask| {
+                ask.place.as_ref().is_none_or(|place| host_fits(&place.host, name) && place.port == port)
+            });
+            for private in [false, true] {
+                prop_assert_eq!(fits(held, private), fits(granted, private) && wanted);
+            }
+        }
+        let listed = |hosts: &[HostPattern]| hosts.iter().any(|host| host_fits(host, name));
+        let wanted = asked.resolve.iter().any(|ask| ask.host.as_ref().is_none_or(|host| host_fits(host, name)));
+        prop_assert_eq!(listed(&held.resolve), listed(&granted.resolve) && wanted);
+    }
+
+    #[test]
     fn nothing_is_more_than_granted_or_asked(granted in grants(), asked in asked()) {
         let (held, withheld) = effective(&granted, Some(&asked));
         for d in &held.directories {
@@ -202,8 +254,11 @@ proptest! {
         prop_assert!(!held.roots || (granted.roots && asked.roots));
         // Whatever is missing is reported, and nothing is reported when all of it is held.
         if held != granted {
-            let doubled = granted.http.iter().enumerate().any(|(i, g)| granted.http[..i].contains(g));
-            prop_assert!(doubled || !withheld.is_empty());
+            fn doubled<T: PartialEq>(all: &[T]) -> bool {
+                all.iter().enumerate().any(|(i, one)| all[..i].contains(one))
+            }
+            let doubled = doubled(&granted.http) || doubled(&granted.tcp) || doubled(&granted.udp);
+            prop_assert!(doubled || granted.resolve.len() > 1 || !withheld.is_empty());
         }
         // Taking twice takes no more.
         prop_assert_eq!(effective(&held, Some(&asked)).0.directories, held.directories);
@@ -234,6 +289,7 @@ proptest! {
 fn what_is_withheld_reads_well() {
     let HttpPlace { scheme, host, port, path } = HttpPlace::parse("https://*.example.org").unwrap();
     let methods = vec!["GET".to_owned(), "POST".to_owned()];
+    let name = |text: &str| crate::grants::parse_resolvable(text).unwrap();
     let granted = Grants {
         directories: vec![DirectoryGrant {
             host: "/home/ada/docs".into(),
@@ -247,6 +303,9 @@ fn what_is_withheld_reads_well() {
             ("TOKEN".to_owned(), "t".to_owned()),
             ("BASE".to_owned(), "not a URL".to_owned()),
         ]),
+        tcp: vec![SocketGrant { host: name("*.example.org"), port: 5432, private_addresses: true }],
+        udp: vec![SocketGrant { host: name("ntp.org"), port: 123, private_addresses: false }],
+        resolve: vec![name("*.example.org"), name("other.org")],
         state: Some(StateGrant { quota: 16 << 20, scope: StateScope::Plugin }),
         elicit: true,
         sample: true,
@@ -254,7 +313,9 @@ fn what_is_withheld_reads_well() {
     };
     let asked = Asked::parse(
         br#"{"asks":{"directories":{"mode":"read-only"},"state":{"quota":"1MiB"},
-            "http":[{"url":"https://api.example.org/v1","methods":["GET"],"url-from-env":"BASE"}]}}"#,
+            "http":[{"url":"https://api.example.org/v1","methods":["GET"],"url-from-env":"BASE"}],
+            "tcp":[{"address":"db.example.org:5432","why":"rows"}],"udp":[{"address":"ntp.org:124"}],
+            "resolve":[{"name":"a.example.org"}]}}"#,
     )
     .unwrap();
     let (_, withheld) = effective(&granted, Some(&asked));

@@ -12,6 +12,12 @@ pub enum GrantKey {
     Directory(usize),
     /// `http`, from 0.
     Http(usize),
+    /// `tcp`, from 0.
+    Tcp(usize),
+    /// `udp`, from 0.
+    Udp(usize),
+    /// `resolve`, from 0.
+    Resolve(usize),
     /// `env`.
     Env(String),
     /// `state`.
@@ -57,6 +63,9 @@ impl GrantKey {
         match self {
             Self::Directory(index) => ("directories", Some(KeyStep::Nth(*index))),
             Self::Http(index) => ("http", Some(KeyStep::Nth(*index))),
+            Self::Tcp(index) => ("tcp", Some(KeyStep::Nth(*index))),
+            Self::Udp(index) => ("udp", Some(KeyStep::Nth(*index))),
+            Self::Resolve(index) => ("resolve", Some(KeyStep::Nth(*index))),
             Self::Env(name) => ("env", Some(KeyStep::Name(name))),
             Self::State => ("state", None),
             Self::Elicit => ("elicit", None),
@@ -65,10 +74,14 @@ impl GrantKey {
         }
     }
 
-    fn of(rule: Rule, operation: &Operation<'_>) -> Self {
-        match rule {
+    /// The grant as written of a rule; none when several give the same.
+    fn of(rule: Rule, operation: &Operation<'_>) -> Option<Self> {
+        Some(match rule {
             Rule::Directory(index) => Self::Directory(index),
             Rule::Http(index) => Self::Http(index),
+            Rule::Tcp(index) => Self::Tcp(index),
+            Rule::Udp(index) => Self::Udp(index),
+            Rule::Lookup { .. } => return None,
             Rule::Env => match operation {
                 Operation::Env(name) => Self::Env((*name).to_owned()),
                 _ => Self::Env(String::new()),
@@ -77,7 +90,7 @@ impl GrantKey {
             Rule::Elicit => Self::Elicit,
             Rule::Sample => Self::Sample,
             Rule::Roots => Self::Roots,
-        }
+        })
     }
 }
 
@@ -95,7 +108,7 @@ impl Grants {
     #[must_use]
     pub fn each(&self) -> Vec<(GrantKey, Self)> {
         // Each kind by name, so that a new one is not forgotten here.
-        let Self { directories, http, env, state, elicit, sample, roots } = self;
+        let Self { directories, http, tcp, udp, resolve, env, state, elicit, sample, roots } = self;
         let none = Self::default;
         let mut all = Vec::new();
         for (index, grant) in directories.iter().enumerate() {
@@ -103,6 +116,15 @@ impl Grants {
         }
         for (index, grant) in http.iter().enumerate() {
             all.push((GrantKey::Http(index), Self { http: vec![grant.clone()], ..none() }));
+        }
+        for (index, grant) in tcp.iter().enumerate() {
+            all.push((GrantKey::Tcp(index), Self { tcp: vec![grant.clone()], ..none() }));
+        }
+        for (index, grant) in udp.iter().enumerate() {
+            all.push((GrantKey::Udp(index), Self { udp: vec![grant.clone()], ..none() }));
+        }
+        for (index, host) in resolve.iter().enumerate() {
+            all.push((GrantKey::Resolve(index), Self { resolve: vec![host.clone()], ..none() }));
         }
         for (name, value) in env {
             let env = [(name.clone(), value.clone())].into();
@@ -161,14 +183,20 @@ pub fn explain(
     };
     match decide(granted, &operation) {
         Decision::Allowed(rule) => {
-            let key = GrantKey::of(rule, &operation);
+            let key = GrantKey::of(rule, &operation).or_else(|| {
+                granted
+                    .each()
+                    .into_iter()
+                    .find(|(_, alone)| decide(alone, &operation).is_allowed())
+                    .map(|(key, _)| key)
+            });
             let why = holding.unapproved.unwrap_or_else(|| {
                 let shares = shares(granted, asked, trust, approval);
-                let share = shares.into_iter().find(|share| share.key == key);
+                let share = shares.into_iter().find(|share| Some(&share.key) == key.as_ref());
                 let why = share.and_then(|share| share.withheld).unwrap_or_else(|| reason.to_string());
                 format!("it was granted, but {why}")
             });
-            Explanation { allowed: false, by: Some(key), why: Some(why), withheld: true }
+            Explanation { allowed: false, by: key, why: Some(why), withheld: true }
         }
         Decision::Denied(reason) => {
             let by = match reason {
@@ -196,6 +224,8 @@ fn source(
                 held.directories.get(index).is_some_and(|one| part.directories.contains(one))
             }
             Rule::Http(index) => held.http.get(index).is_some_and(|one| part.http.contains(one)),
+            Rule::Tcp(index) => held.tcp.get(index).is_some_and(|one| part.tcp.contains(one)),
+            Rule::Udp(index) => held.udp.get(index).is_some_and(|one| part.udp.contains(one)),
             _ => decide(&part, operation).is_allowed(),
         }
     };

@@ -28,6 +28,9 @@ fn granted() -> Grants {
             http("https://*.example.org", &["GET", "POST"]),
             http("https://base.example", &["GET"]),
         ],
+        tcp: vec![],
+        udp: vec![],
+        resolve: vec![],
         env: [("BASE".to_owned(), "https://base.example".to_owned()), ("TOKEN".to_owned(), "t".to_owned())]
             .into(),
         state: Some(StateGrant { quota: 2 << 20, scope: StateScope::Plugin }),

@@ -148,6 +148,18 @@ impl HttpOperation {
         self.port
     }
 
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// Host and port, the port always.
+    #[must_use]
+    pub fn destination(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
     /// Host and port as the `Host` header has them (RFC 9110, 7.2): the scheme's own port is left out.
     #[must_use]
     pub fn authority(&self) -> String {
@@ -171,10 +183,7 @@ impl fmt::Display for HttpHost {
 /// `GET https://host:port/path`, with the port always and the query never: queries hold secrets.
 impl fmt::Display for HttpOperation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.scheme {
-            HttpScheme::Http => "http",
-            HttpScheme::Https => "https",
-        };
+        let scheme = self.scheme;
         // The path is printable ASCII, so a byte is a character.
         let (path, more) = match self.path.get(..SHOWN_PATH) {
             Some(start) => (start, "…"),
@@ -254,7 +263,8 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-fn parse_authority(text: &str) -> Result<(HttpHost, Option<u16>), OddRequest> {
+/// Host and port of `host[:port]`, with one reading only.
+pub(super) fn parse_authority(text: &str) -> Result<(HttpHost, Option<u16>), OddRequest> {
     if text.contains('@') {
         return Err(OddRequest::UserInfo);
     }
@@ -282,7 +292,8 @@ fn parse_port(text: &str) -> Result<u16, OddRequest> {
     plain.then(|| text.parse().ok()).flatten().ok_or(OddRequest::Port)
 }
 
-fn parse_host(text: &str) -> Result<HttpHost, OddRequest> {
+/// A name or an IPv4 address, with one reading only. IPv6 addresses stand in brackets, in an authority.
+pub(crate) fn parse_host(text: &str) -> Result<HttpHost, OddRequest> {
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     let plain = |label: &str| {
         (1..=MAX_LABEL).contains(&label.len())

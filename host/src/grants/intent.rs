@@ -4,11 +4,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Access, FilePath, HttpOperation, HttpScheme, OddRequest, Operation, units};
+use super::http::{parse_authority, parse_host};
+use super::{
+    Access, FilePath, HttpHost, HttpOperation, HttpScheme, OddRequest, Operation, SocketKind, units,
+};
 
 /// The words that [`Intent`] reads, for a person who wrote others.
-const FORMS: &str =
-    "read PATH, write PATH, list PATH, mkdir PATH, METHOD URL, env NAME, state [SIZE], elicit, sample, roots";
+const FORMS: &str = "read PATH, write PATH, list PATH, mkdir PATH, METHOD URL, tcp HOST:PORT, udp HOST:PORT, resolve HOST, env NAME, state [SIZE], elicit, sample, roots";
 
 /// An operation that owns its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,10 @@ pub enum Intent {
     File(Access, String),
     /// A request.
     Http(HttpOperation),
+    /// A socket to this host and port. What a name resolves to is not known.
+    Connect(SocketKind, [HttpHost; 1], u16),
+    /// The look-up of a name.
+    Lookup(HttpHost),
     /// An environment variable.
     Env(String),
     /// The store, so that it holds so many bytes.
@@ -53,6 +59,14 @@ impl Intent {
         match self {
             Self::File(access, path) => Operation::File { access: *access, path: FilePath::Guest(path) },
             Self::Http(request) => Operation::Http(request),
+            Self::Connect(kind, host, port) => {
+                let (address, names) = match host {
+                    [HttpHost::Address(address)] => (Some(*address), [].as_slice()),
+                    name => (None, name.as_slice()),
+                };
+                Operation::Connect { kind: *kind, address, port: *port, names }
+            }
+            Self::Lookup(name) => Operation::Lookup(name),
             Self::Env(name) => Operation::Env(name),
             Self::State(bytes) => Operation::State { bytes: *bytes },
             Self::Elicit => Operation::Elicit,
@@ -80,6 +94,11 @@ impl FromStr for Intent {
             (_, path) if !path.is_empty() && access.is_some() => {
                 Self::File(access.unwrap_or(Access::Read), path.to_owned())
             }
+            ("tcp", to) if !to.is_empty() => connect(SocketKind::Tcp, to)?,
+            ("udp", to) if !to.is_empty() => connect(SocketKind::Udp, to)?,
+            ("resolve", name) if !name.is_empty() => {
+                Self::Lookup(parse_host(name).map_err(|why| IntentError::Odd(name.to_owned(), why))?)
+            }
             ("env", name) if !name.is_empty() => Self::Env(name.to_owned()),
             ("state", "") => Self::State(0),
             ("state", size) => {
@@ -94,6 +113,12 @@ impl FromStr for Intent {
             _ => return Err(IntentError::Form(text.to_owned())),
         })
     }
+}
+
+fn connect(kind: SocketKind, to: &str) -> Result<Intent, IntentError> {
+    let (host, port) = parse_authority(to).map_err(|why| IntentError::Odd(to.to_owned(), why))?;
+    let port = port.ok_or_else(|| IntentError::Odd(to.to_owned(), OddRequest::Port))?;
+    Ok(Intent::Connect(kind, [host], port))
 }
 
 fn request(method: &str, url: &str) -> Result<HttpOperation, IntentError> {
@@ -121,6 +146,14 @@ impl fmt::Display for Intent {
                 write!(f, "{word} {path}")
             }
             Self::Http(request) => request.fmt(f),
+            Self::Connect(kind, [host], port) => {
+                let word = match kind {
+                    SocketKind::Tcp => "tcp",
+                    SocketKind::Udp => "udp",
+                };
+                write!(f, "{word} {host}:{port}")
+            }
+            Self::Lookup(name) => write!(f, "resolve {name}"),
             Self::Env(name) => write!(f, "env {name}"),
             Self::State(0) => f.write_str("state"),
             Self::State(bytes) => write!(f, "state {}", units::show_size(*bytes)),
@@ -145,6 +178,9 @@ mod tests {
             ("mkdir /docs/x", "mkdir /docs/x"),
             ("GET https://api.example.org/v1?key=secret", "GET https://api.example.org:443/v1"),
             ("POST http://127.0.0.1:8080", "POST http://127.0.0.1:8080/"),
+            ("tcp db.example.org:5432", "tcp db.example.org:5432"),
+            ("udp [::1]:53", "udp [::1]:53"),
+            ("resolve DB.example.org.", "resolve db.example.org"),
             ("env HOME", "env HOME"),
             ("state", "state"),
             ("state 5MiB", "state 5MiB"),

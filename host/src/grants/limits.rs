@@ -47,6 +47,12 @@ pub struct Limits {
     pub http_request_body: u64,
     /// Bytes of one HTTP response's body.
     pub http_response_body: u64,
+    /// TCP and UDP sockets open at once in all calls of the plugin.
+    pub sockets: u32,
+    /// Names a call may look up, besides those of its HTTP requests.
+    pub lookups: u32,
+    /// Bytes over the network in a call, HTTP and sockets together, both ways.
+    pub network_bytes: u64,
     /// Questions a call may ask in all its rounds together.
     pub questions: u32,
     /// Tokens a call may ask of the client's model in all its rounds together.
@@ -55,6 +61,12 @@ pub struct Limits {
     pub answer_within: Duration,
     /// Calls of the plugin running at once.
     pub concurrency: usize,
+    /// Of them one caller's; no more than `concurrency`.
+    pub caller_concurrency: usize,
+    /// Calls of the plugin that begin in a minute; see `sandbox::UNBOUNDED_RATE`.
+    pub rate: u64,
+    /// Of them one caller's.
+    pub caller_rate: u64,
     /// Calls of the plugin waiting for their turn; beyond that the answer is `busy`.
     pub queue: usize,
 }

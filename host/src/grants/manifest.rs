@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{DirectoryMode, HttpPlace, StateScope, units};
+use super::{DirectoryMode, HostPattern, HttpPlace, SocketPlace, StateScope, parse_resolvable, units};
 
 /// Name of the custom section.
 pub const MANIFEST_SECTION: &str = "kennel:manifest";
@@ -42,8 +42,12 @@ pub struct Asked {
     pub env: Vec<AskedName>,
     /// Settings it reads. These are no grants; listed so that a person knows what to write.
     pub settings: Vec<AskedName>,
-    /// TCP addresses.
-    pub tcp: Vec<AskedTcp>,
+    /// Outbound TCP.
+    pub tcp: Vec<AskedSocket>,
+    /// UDP.
+    pub udp: Vec<AskedSocket>,
+    /// Names to look up, besides those it asks to go to.
+    pub resolve: Vec<AskedLookup>,
     /// To ask the person.
     pub elicit: bool,
     /// To ask the client's model.
@@ -103,11 +107,20 @@ pub struct AskedName {
     pub why: Option<String>,
 }
 
-/// A TCP address, `host:port`.
+/// An ask for TCP or UDP.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AskedTcp {
-    /// As written.
-    pub address: String,
+pub struct AskedSocket {
+    /// Where; `None` is wherever the person grants, written `*`.
+    pub place: Option<SocketPlace>,
+    /// What for.
+    pub why: Option<String>,
+}
+
+/// An ask to look up names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedLookup {
+    /// Which; `None` is whichever the person grants, written `*`.
+    pub host: Option<HostPattern>,
     /// What for.
     pub why: Option<String>,
 }
@@ -159,7 +172,9 @@ struct RawAsks {
     state: Option<RawState>,
     env: Vec<RawName>,
     settings: Vec<RawName>,
-    tcp: Vec<RawTcp>,
+    tcp: Vec<RawSocket>,
+    udp: Vec<RawSocket>,
+    resolve: Vec<RawName>,
     elicit: bool,
     sample: bool,
     roots: bool,
@@ -212,7 +227,7 @@ struct RawName {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawTcp {
+struct RawSocket {
     address: String,
     why: Option<String>,
 }
@@ -271,7 +286,9 @@ impl Raw {
             state,
             env: list("asks.env", asks.env, RawName::check)?,
             settings: list("asks.settings", asks.settings, RawName::check)?,
-            tcp: list("asks.tcp", asks.tcp, RawTcp::check)?,
+            tcp: list("asks.tcp", asks.tcp, RawSocket::check)?,
+            udp: list("asks.udp", asks.udp, RawSocket::check)?,
+            resolve: list("asks.resolve", asks.resolve, RawName::check_lookup)?,
             elicit: asks.elicit,
             sample: asks.sample,
             roots: asks.roots,
@@ -325,10 +342,26 @@ impl RawName {
     }
 }
 
-impl RawTcp {
-    fn check(self, path: &str) -> Result<AskedTcp, ManifestError> {
-        let address = required(&format!("{path}.address"), self.address, MAX_WORD)?;
-        Ok(AskedTcp { address, why: text(&format!("{path}.why"), self.why)? })
+impl RawName {
+    fn check_lookup(self, path: &str) -> Result<AskedLookup, ManifestError> {
+        let path_of_name = format!("{path}.name");
+        let AskedName { name, why } = self.check(path)?;
+        let host = match name.as_str() {
+            "*" => None,
+            name => Some(parse_resolvable(name).map_err(|e| fault(&path_of_name, e))?),
+        };
+        Ok(AskedLookup { host, why })
+    }
+}
+
+impl RawSocket {
+    fn check(self, path: &str) -> Result<AskedSocket, ManifestError> {
+        let path_of_address = format!("{path}.address");
+        let place = match required(&path_of_address, self.address, MAX_TEXT)?.as_str() {
+            "*" => None,
+            address => Some(SocketPlace::parse(address).map_err(|e| fault(&path_of_address, e))?),
+        };
+        Ok(AskedSocket { place, why: text(&format!("{path}.why"), self.why)? })
     }
 }
 
@@ -413,7 +446,7 @@ mod tests {
                     {"url":"*"}],
             "state":{"quota":"16MiB","scope":"caller","why":"cache"},
             "env":[{"name":"NWS_BASE_URL"}],"settings":[{"name":"units","why":"metric or not"}],
-            "tcp":[{"address":"db:5432"}],"elicit":true,"sample":true,"roots":true}}"#,
+            "tcp":[{"address":"db:5432"}],"udp":[{"address":"*","why":"any"}],"resolve":[{"name":"*.a.org"}],"elicit":true,"sample":true,"roots":true}}"#,
         )
         .unwrap();
         insta::assert_debug_snapshot!(asked);
@@ -439,6 +472,9 @@ mod tests {
             r#"{"asks":{"state":{"quota":"lots"}}}"#,
             r#"{"asks":{"directories":{"mode":"all"}}}"#,
             r#"{"asks":{"env":[{"name":""}]}}"#,
+            r#"{"asks":{"tcp":[{"address":"db"}]}}"#,
+            r#"{"asks":{"udp":[{"address":"*.1.2.3.4:53"}]}}"#,
+            r#"{"asks":{"resolve":[{"name":"127.0.0.1"}]}}"#,
             "{\"name\":\"a\\u202eb\"}",
             "{\"name\":\"a\\u001b[2Jb\"}",
             &long,

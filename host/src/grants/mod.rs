@@ -10,6 +10,7 @@ mod digest;
 mod directory;
 mod effective;
 mod effects;
+mod egress;
 mod explain;
 mod http;
 mod intent;
@@ -21,28 +22,34 @@ mod operation;
 mod place;
 mod revocation;
 pub mod shared_file;
+mod socket;
 pub mod units;
+mod wording;
 
 pub use address::is_blocked;
 pub use approval::{Approval, Trust};
 pub use capability::{
-    Address, Grants, HostPattern, HttpGrant, HttpScheme, PathPrefix, StateGrant, StateScope,
+    Address, Grants, HostPattern, HttpGrant, HttpScheme, PathPrefix, SocketGrant, StateGrant, StateScope,
 };
 pub use definitions::{Change, ChangeKind, Definitions};
 pub use digest::{Digest, DigestError};
 pub use directory::{DirectoryGrant, DirectoryMode, DiskQuota};
 pub use effective::{Holding, Withheld, effective, holding};
+pub use egress::{Egress, Proxy};
 pub use explain::{Explanation, GrantKey, KeyStep, Share, explain, shares};
+pub(crate) use http::parse_host;
 pub use http::{DenyReason, HttpHost, HttpOperation, OddRequest};
 pub use intent::{Intent, IntentError};
 pub use limits::Limits;
 pub use lock::{Lock, LockEntry, LockError};
 pub(crate) use manifest::check_method;
 pub use manifest::{
-    Asked, AskedDirectories, AskedHttp, AskedName, AskedPlace, AskedState, AskedTcp, DEFAULT_METHODS,
-    MANIFEST_SECTION, MAX_MANIFEST, ManifestError,
+    Asked, AskedDirectories, AskedHttp, AskedLookup, AskedName, AskedPlace, AskedSocket, AskedState,
+    DEFAULT_METHODS, MANIFEST_SECTION, MAX_MANIFEST, ManifestError,
 };
 pub use name::{MAX_NAME, NameError, PluginName};
 pub use operation::{Access, Decision, FilePath, Operation, Reason, Rule, decide};
 pub use place::{HttpPlace, PlaceError};
 pub use revocation::lost;
+pub use socket::{SocketDeny, SocketKind, SocketPlace, SocketPlaceError, parse_resolvable};
+pub use wording::{Difference, FieldChange, Wording};

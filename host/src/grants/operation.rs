@@ -2,8 +2,10 @@
 //! decides. Pure: reads nothing, resolves nothing, and allocates nothing to say yes.
 
 use std::fmt;
+use std::net::IpAddr;
 
-use super::http::{self, DenyReason, HttpOperation};
+use super::http::{self, DenyReason, HttpHost, HttpOperation};
+use super::socket::{SocketDecision, SocketDeny, SocketKind, decide_connect, decide_lookup};
 use super::{Grants, units};
 
 /// Something a plugin wants to do.
@@ -18,6 +20,19 @@ pub enum Operation<'a> {
     },
     /// Send this request. Whether the addresses of its name may be dialled is seen only when it is resolved.
     Http(&'a HttpOperation),
+    /// Go to this port with a socket.
+    Connect {
+        /// With which.
+        kind: SocketKind,
+        /// The address; none when it is not known yet.
+        address: Option<IpAddr>,
+        /// The port.
+        port: u16,
+        /// The names that were looked up for the plugin and had the address.
+        names: &'a [HttpHost],
+    },
+    /// Look up this name.
+    Lookup(&'a HttpHost),
     /// See this environment variable.
     Env(&'a str),
     /// Use the store, so that it holds so many bytes afterwards.
@@ -82,6 +97,15 @@ pub enum Rule {
     /// The HTTP grant with this number. Of several that fit, one that allows private addresses comes first, because a
     /// request holds all that any fitting grant gives.
     Http(usize),
+    /// The grant of TCP with this number.
+    Tcp(usize),
+    /// The grant of UDP with this number.
+    Udp(usize),
+    /// Any grant that names the host.
+    Lookup {
+        /// Whether the plugin may be told addresses that are not on the public network.
+        private: bool,
+    },
     /// The variable that was asked for.
     Env,
     /// The store.
@@ -109,6 +133,10 @@ pub enum Reason {
     Extension(usize),
     /// No HTTP grant fits.
     Http(DenyReason),
+    /// No grant of a socket fits.
+    Socket(SocketDeny),
+    /// No grant names the host.
+    Lookup,
     /// The variable is not granted.
     Env,
     /// There is no store.
@@ -131,6 +159,20 @@ pub fn decide(grants: &Grants, operation: &Operation<'_>) -> Decision {
         Operation::Http(request) => match http::decide(&grants.http, request) {
             http::Decision::Allowed(index) => Decision::Allowed(Rule::Http(index)),
             http::Decision::Denied(why) => Decision::Denied(Reason::Http(why)),
+        },
+        Operation::Connect { kind, address, port, names } => {
+            let (held, rule): (_, fn(usize) -> Rule) = match kind {
+                SocketKind::Tcp => (&grants.tcp, Rule::Tcp),
+                SocketKind::Udp => (&grants.udp, Rule::Udp),
+            };
+            match decide_connect(held, address, port, names) {
+                SocketDecision::Allowed(index) => Decision::Allowed(rule(index)),
+                SocketDecision::Denied(why) => Decision::Denied(Reason::Socket(why)),
+            }
+        }
+        Operation::Lookup(name) => match decide_lookup(grants, name) {
+            Some(private) => Decision::Allowed(Rule::Lookup { private }),
+            None => Decision::Denied(Reason::Lookup),
         },
         Operation::Env(name) => either(grants.env.contains_key(name), Rule::Env, Reason::Env),
         Operation::State { bytes } => match &grants.state {
@@ -195,6 +237,8 @@ impl fmt::Display for Reason {
             Self::ReadOnly(_) => "it holds this directory to read only",
             Self::Extension(_) => "it holds only files with other extensions in this directory",
             Self::Http(why) => return why.fmt(f),
+            Self::Socket(why) => return why.fmt(f),
+            Self::Lookup => "no grant names this host",
             Self::Env => "it holds no such environment variable",
             Self::NoState => "it holds no state",
             Self::Quota(quota) => {

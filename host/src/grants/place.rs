@@ -89,16 +89,22 @@ impl HttpPlace {
         Ok(Self { scheme, host, port, path })
     }
 
-    /// Whether the place itself names a host that is not on the public network (a literal address names
-    /// exactly itself; `localhost` and names below it are loopback by RFC 6761), so that a grant of it
-    /// needs no further word.
+    /// Whether the place itself names a host that is not on the public network, so that a grant of it needs no
+    /// further word.
     #[must_use]
     pub fn names_private(&self) -> bool {
-        match &self.host {
-            HostPattern::Address(_) => true,
-            HostPattern::Name(name) | HostPattern::Below(name) => {
-                name == "localhost" || name.ends_with(".localhost")
-            }
+        self.host.names_private()
+    }
+}
+
+impl HostPattern {
+    /// Whether the pattern itself names a host that is not on the public network: a literal address names
+    /// exactly itself; `localhost` and names below it are loopback by RFC 6761.
+    #[must_use]
+    pub fn names_private(&self) -> bool {
+        match self {
+            Self::Address(_) => true,
+            Self::Name(name) | Self::Below(name) => name == "localhost" || name.ends_with(".localhost"),
         }
     }
 }

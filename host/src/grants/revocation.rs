@@ -1,13 +1,16 @@
 //! What was held and no longer is. Pure; ends nothing itself.
 
-use super::{DirectoryGrant, Grants, HostPattern, HttpGrant, PathPrefix, StateGrant};
+use super::{DirectoryGrant, Grants, HostPattern, HttpGrant, PathPrefix, SocketGrant, StateGrant};
 
 /// Everything of `before` that `now` does not give as well, one line each, without paths of the machine: the lines reach
 /// the client and its model. Nothing when all that was held still is. What is wider now covers what it was before; a rule that was split in two counts as gone.
 #[must_use]
 pub fn lost(before: &Grants, now: &Grants) -> Vec<String> {
     // Each kind by name, so that a new one is not forgotten here.
-    let Grants { directories, http, env, state, elicit, sample, roots } = before;
+    let Grants { directories, http, tcp, udp, resolve, env, state, elicit, sample, roots } = before;
+    let sockets = |before: &[SocketGrant], now: &[SocketGrant]| {
+        before.iter().filter(|old| !now.iter().any(|new| new.covers(old))).cloned().collect()
+    };
     let gone = Grants {
         directories: directories
             .iter()
@@ -15,6 +18,13 @@ pub fn lost(before: &Grants, now: &Grants) -> Vec<String> {
             .cloned()
             .collect(),
         http: http.iter().filter(|old| !now.http.iter().any(|new| new.covers(old))).cloned().collect(),
+        tcp: sockets(tcp, &now.tcp),
+        udp: sockets(udp, &now.udp),
+        resolve: resolve
+            .iter()
+            .filter(|old| !now.resolve.iter().any(|new| new.covers(old)))
+            .cloned()
+            .collect(),
         env: env
             .iter()
             .filter(|(name, value)| now.env.get(*name) != Some(value))
@@ -52,6 +62,16 @@ impl HttpGrant {
     }
 }
 
+impl SocketGrant {
+    /// Whether everywhere that `other` allows to go is allowed by this one.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self.host.covers(&other.host)
+            && self.port == other.port
+            && (self.private_addresses || !other.private_addresses)
+    }
+}
+
 impl HostPattern {
     /// Whether every host that `other` means is meant by this one.
     #[must_use]
@@ -82,7 +102,8 @@ mod tests {
 
     use super::*;
     use crate::grants::{
-        Decision, DirectoryMode, DiskQuota, HttpOperation, HttpPlace, Intent, Rule, StateScope, decide,
+        Decision, DirectoryMode, DiskQuota, HttpOperation, HttpPlace, Intent, Rule, SocketPlace, StateScope,
+        decide, parse_resolvable,
     };
 
     fn http(url: &str, methods: &[&str]) -> HttpGrant {
@@ -118,17 +139,28 @@ mod tests {
     }
 
     prop_compose! {
+        fn any_socket()(to in "(\\*\\.)?[ab]\\.t:[89]", private_addresses in any::<bool>()) -> SocketGrant {
+            let SocketPlace { host, port } = SocketPlace::parse(&to).unwrap();
+            SocketGrant { host, port, private_addresses }
+        }
+    }
+
+    prop_compose! {
         fn grants()(
             directories in proptest::collection::vec(any_directory(), 0..2),
             http in proptest::collection::vec(any_http(), 0..3),
             env in proptest::collection::btree_map("[AB]", "[xy]", 0..2),
             state in proptest::option::of((1..4_u64, any::<bool>())),
+            tcp in proptest::collection::vec(any_socket(), 0..2),
+            udp in proptest::collection::vec(any_socket(), 0..2),
+            resolve in proptest::collection::vec("[ab]\\.t", 0..2),
             flags in any::<[bool; 3]>(),
         ) -> Grants {
             let scope = |shared| if shared { StateScope::Plugin } else { StateScope::Caller };
             let state = state.map(|(quota, shared)| StateGrant { quota, scope: scope(shared) });
             let [elicit, sample, roots] = flags;
-            Grants { directories, http, env, state, elicit, sample, roots }
+            let resolve = resolve.iter().map(|name| parse_resolvable(name).unwrap()).collect();
+            Grants { directories, http, tcp, udp, resolve, env, state, elicit, sample, roots }
         }
     }
 
@@ -138,6 +170,12 @@ mod tests {
                 .iter()
                 .map(|text| text.parse().unwrap())
                 .collect();
+        for host in ["a.t", "b.t", "c.b.t"] {
+            all.push(format!("resolve {host}").parse().unwrap());
+            for port in [8, 9] {
+                all.extend(["tcp", "udp"].map(|word| format!("{word} {host}:{port}").parse().unwrap()));
+            }
+        }
         for path in ["/a/x.md", "/a/x.txt", "/a/x", "/b/x.md"] {
             all.extend(["read", "write", "list"].map(|word| format!("{word} {path}").parse().unwrap()));
         }
@@ -164,7 +202,7 @@ mod tests {
 
         /// Whatever is added, nothing is lost; whatever is taken away is told.
         #[test]
-        fn widening_loses_nothing_and_taking_is_told(grants in grants(), more in any_http(), take in 0..7_usize) {
+        fn widening_loses_nothing_and_taking_is_told(grants in grants(), more in any_http(), take in 0..10_usize) {
             let mut wider = grants.clone();
             wider.http.insert(0, more);
             wider.elicit = true;
@@ -185,6 +223,9 @@ mod tests {
                 3 => usize::from(narrower.state.take().is_some()),
                 4 => usize::from(std::mem::take(&mut narrower.elicit)),
                 5 => usize::from(std::mem::take(&mut narrower.sample)),
+                6 => std::mem::take(&mut narrower.tcp).len(),
+                7 => std::mem::take(&mut narrower.udp).len(),
+                8 => std::mem::take(&mut narrower.resolve).len(),
                 _ => usize::from(std::mem::take(&mut narrower.roots)),
             };
             prop_assert_eq!(lost(&grants, &narrower).len(), had);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -92,6 +92,8 @@ struct Entry {
     seen: Option<Digest>,
     /// What was asked for then.
     config: Option<PluginConfig>,
+    /// When a person approved it last, as of then.
+    approved_at: Option<SystemTime>,
 }
 
 impl Library {
@@ -272,6 +274,8 @@ impl Library {
         file: &Result<PluginFile, FileError>,
         lock: &Lock,
     ) -> Entry {
+        let pin = lock.plugins.get(&plugin.name);
+        let approved_at = pin.map(|pin| pin.approved_at);
         let serving = before.and_then(|entry| entry.status.plugin.as_ref());
         // What served under another configuration may hold what was taken back.
         let same_config = serving.filter(|old| old.config == *plugin);
@@ -286,11 +290,17 @@ impl Library {
             Err(error) => {
                 let standing = Standing::Broken(error.to_string());
                 let config = Some(plugin.clone());
-                return Entry { status: status(standing, same_config.cloned()), seen: None, config };
+                return Entry {
+                    status: status(standing, same_config.cloned()),
+                    seen: None,
+                    config,
+                    approved_at,
+                };
             }
         };
-        let entry = |status| Entry { status, seen: Some(file.digest), config: Some(plugin.clone()) };
-        let (bytes, approval, standing) = match serves(&self.home, &self.config, plugin, file, lock) {
+        let entry =
+            |status| Entry { status, seen: Some(file.digest), config: Some(plugin.clone()), approved_at };
+        let (bytes, approval, mut standing) = match serves(&self.home, &self.config, plugin, file, lock) {
             Serves::Held(reason) => return entry(status(Standing::Held(reason), None)),
             Serves::Bytes { file, approval, waiting } => {
                 (file, approval, waiting.map_or(Standing::Serving, Standing::Waiting))
@@ -300,7 +310,17 @@ impl Library {
             let approved = approval == Approval::Approved || plugin.trust == Trust::Dev;
             old.digest == bytes.digest && old.holding.unapproved.is_none() == approved
         });
-        if let Some(old) = unchanged {
+        // A person who approves what is approved already wants what was pinned then, and no more sitting out.
+        let looked_at = before.is_some_and(|before| before.approved_at != approved_at);
+        if let Some(old) = unchanged.filter(|old| old.drift.is_none() || !looked_at) {
+            if looked_at {
+                old.program.lift();
+            }
+            if standing == Standing::Serving
+                && let Some(drift) = &old.drift
+            {
+                standing = Standing::Waiting(drift.clone());
+            }
             return entry(status(standing, Some(old.clone())));
         }
         // Bytes that were found broken are not tried again.
@@ -311,8 +331,16 @@ impl Library {
         {
             return entry(status(before.status.standing.clone(), same_config.cloned()));
         }
-        match self.loader.load(&bytes, plugin, &self.config.limits, &approval).await {
-            Ok(loaded) => entry(status(standing, Some(loaded))),
+        let pin = pin
+            .filter(|_| approval == Approval::Approved && plugin.trust == Trust::Approved)
+            .map(|pin| &pin.definitions);
+        match self.loader.load(&bytes, plugin, &self.config.limits, &approval, pin).await {
+            Ok(loaded) => {
+                if let (Standing::Serving, Some(drift)) = (&standing, &loaded.drift) {
+                    standing = Standing::Waiting(drift.clone());
+                }
+                entry(status(standing, Some(loaded)))
+            }
             Err(error) => entry(status(Standing::Broken(error.to_string()), same_config.cloned())),
         }
     }
@@ -327,7 +355,7 @@ impl Library {
 fn broken(name: &str, file: &str, why: String) -> Entry {
     let standing = Standing::Broken(why);
     let status = Status { name: name.to_owned(), file: file.to_owned(), standing, plugin: None };
-    Entry { status, seen: None, config: None }
+    Entry { status, seen: None, config: None, approved_at: None }
 }
 
 /// Says once what became of a plugin.

@@ -26,6 +26,7 @@ pub enum Serves {
 #[must_use]
 pub fn serves(home: &Home, config: &Config, plugin: &PluginConfig, file: &PluginFile, lock: &Lock) -> Serves {
     let approval = lock.approval(&plugin.name, &file.digest);
+    let hold = config.new_plugins == NewPlugins::Hold;
     match (&approval, plugin.trust) {
         (Approval::Changed { approved: digest, .. }, Trust::Approved) => match approved(home, digest) {
             Some(kept) => Serves::Bytes {
@@ -33,13 +34,14 @@ pub fn serves(home: &Home, config: &Config, plugin: &PluginConfig, file: &Plugin
                 approval: Approval::Approved,
                 waiting: Some(approval.to_string()),
             },
-            None => Serves::Bytes { file: file.clone(), approval, waiting: None },
+            None if hold => Serves::Held(approval.to_string()),
+            // Nobody kept the approved bytes: the newcomer runs, with nothing.
+            None => {
+                let waiting = Some(approval.to_string());
+                Serves::Bytes { file: file.clone(), approval, waiting }
+            }
         },
-        (Approval::Unapproved(reason), Trust::Approved)
-            if !plugin.mentioned && config.new_plugins == NewPlugins::Hold =>
-        {
-            Serves::Held(reason.clone())
-        }
+        (Approval::Unapproved(reason), Trust::Approved) if hold => Serves::Held(reason.clone()),
         _ => Serves::Bytes { file: file.clone(), approval, waiting: None },
     }
 }

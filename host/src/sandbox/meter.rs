@@ -1,7 +1,10 @@
-//! What a call used. Counted where it happens, read once at the end; decides nothing.
+//! What a call used, and what was decided in it. Counted where it happens, read once at the end; decides nothing.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::observe::Decisions;
 
 /// Counts of one call, shared by the wrappers (streams, sockets, bodies) that outlive a host
 /// function's borrow of the store.
@@ -11,8 +14,10 @@ pub struct Counters {
     bytes_sent: AtomicU64,
     bytes_received: AtomicU64,
     http_requests: AtomicU32,
+    sockets: AtomicU32,
     files_opened: AtomicU32,
     log_lines: AtomicU32,
+    decisions: Mutex<Decisions>,
 }
 
 impl Counters {
@@ -37,6 +42,16 @@ impl Counters {
         self.bytes_received.fetch_add(bytes, Relaxed);
     }
 
+    /// Bytes over the network so far, both ways.
+    pub fn moved(&self) -> u64 {
+        self.bytes_sent.load(Relaxed).saturating_add(self.bytes_received.load(Relaxed))
+    }
+
+    /// Counts a TCP or UDP socket.
+    pub fn socket(&self) {
+        self.sockets.fetch_add(1, Relaxed);
+    }
+
     /// Counts an HTTP request; gives how many there were before.
     pub fn http_request(&self) -> u32 {
         self.http_requests.fetch_add(1, Relaxed)
@@ -52,10 +67,43 @@ impl Counters {
         self.log_lines.fetch_add(1, Relaxed)
     }
 
+    /// Something was allowed by a rule, whose text (as `Grants::describe` shows it) is made once per plugin.
+    pub fn allowed(&self, rule: &Arc<str>) {
+        self.decided(|decisions| decisions.allow(rule));
+    }
+
+    /// Something was denied. The text goes into the audit: no path, query or content that the guest chose.
+    pub fn denied(&self, what: &str) {
+        self.decided(|decisions| decisions.deny(what));
+    }
+
+    /// Something is sent to this host and port.
+    pub fn reached(&self, host: &str) {
+        self.decided(|decisions| decisions.reach(host));
+    }
+
+    fn decided(&self, add: impl FnOnce(&mut Decisions)) {
+        add(&mut self.decisions.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What was decided so far; leaves nothing.
+    pub fn take_decisions(&self) -> Decisions {
+        std::mem::take(&mut *self.decisions.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What was used so far, as far as it is counted here. For a call that was dropped before it ended.
+    #[must_use]
+    pub fn so_far(&self) -> Usage {
+        let mut usage = Usage::default();
+        self.read_into(&mut usage);
+        usage
+    }
+
     pub(super) fn read_into(&self, usage: &mut Usage) {
         usage.bytes_sent = self.bytes_sent.load(Relaxed);
         usage.bytes_received = self.bytes_received.load(Relaxed);
         usage.http_requests = self.http_requests.load(Relaxed);
+        usage.sockets = self.sockets.load(Relaxed);
         usage.files_opened = self.files_opened.load(Relaxed);
         usage.log_lines = self.log_lines.load(Relaxed);
     }
@@ -77,6 +125,8 @@ pub struct Usage {
     pub bytes_received: u64,
     /// HTTP requests.
     pub http_requests: u32,
+    /// TCP and UDP sockets opened.
+    pub sockets: u32,
     /// Files and directories opened.
     pub files_opened: u32,
     /// Log lines written.

@@ -9,7 +9,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Engine, Result};
 
 use super::CallState;
-use super::capability::{files, host, http, state};
+use super::capability::{files, host, http, sockets, state};
 use super::engine;
 use super::executor::{Executor, TaskOwner};
 
@@ -127,6 +127,7 @@ fn link(engine: &Engine) -> Result<Linker<CallState>> {
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     files::link(&mut linker)?;
     http::link(&mut linker)?;
+    sockets::link(&mut linker)?;
     state::link(&mut linker)?;
     host::link(&mut linker)?;
     Ok(linker)

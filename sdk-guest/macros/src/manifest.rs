@@ -124,6 +124,8 @@ const ASKS: &[Key] = &[
     may("env", Shape::Objects(&[must("name", Shape::Text), must("why", Shape::Text)])),
     may("settings", Shape::Objects(&[must("name", Shape::Text), must("why", Shape::Text)])),
     may("tcp", Shape::Objects(&[must("address", Shape::Text), must("why", Shape::Text)])),
+    may("udp", Shape::Objects(&[must("address", Shape::Text), must("why", Shape::Text)])),
+    may("resolve", Shape::Objects(&[must("name", Shape::Text), must("why", Shape::Text)])),
     may("elicit", Shape::Switch),
     may("sample", Shape::Switch),
     may("roots", Shape::Switch),
@@ -236,6 +238,8 @@ mod tests {
                 env: [{ name: "BASE", why: "d" }],
                 settings: [{ name: "size", why: "e" }],
                 tcp: [{ address: "db:5432", why: "f" }],
+                udp: [{ address: "*", why: "g" }],
+                resolve: [{ name: "*.example.org", why: "h" }],
                 elicit: true,
                 sample: false,
                 roots: true,
@@ -253,6 +257,8 @@ mod tests {
                     "env": [{"name": "BASE", "why": "d"}],
                     "settings": [{"name": "size", "why": "e"}],
                     "tcp": [{"address": "db:5432", "why": "f"}],
+                    "udp": [{"address": "*", "why": "g"}],
+                    "resolve": [{"name": "*.example.org", "why": "h"}],
                     "elicit": true, "sample": false, "roots": true
                 }
             })

@@ -56,6 +56,8 @@ pub struct Configured {
     template: WasiFilesystemCtx,
     books: Arc<Books>,
     grants: Arc<Grants>,
+    /// The text of each grant, for the audit.
+    rules: Arc<[Arc<str>]>,
 }
 
 impl Configured {
@@ -90,9 +92,10 @@ impl Configured {
             checked.map_err(|why| refused(from, grant, why))?;
         }
         let quotas = granted.iter().map(|grant| grant.quota).collect();
+        let rules = granted.iter().map(|grant| grant.to_string().into()).collect();
         let directories = granted.clone();
         let grants = Arc::new(Grants { directories, ..Grants::default() });
-        Ok(Self { template, books: Arc::new(Books::new(quotas)), grants })
+        Ok(Self { template, books: Arc::new(Books::new(quotas)), grants, rules })
     }
 
     /// The part of one call; gives `wasi` its directories.
@@ -102,6 +105,7 @@ impl Configured {
         Call {
             books: Arc::clone(&self.books),
             grants: Arc::clone(&self.grants),
+            rules: Arc::clone(&self.rules),
             counters: Arc::clone(counters),
             held: HashMap::new(),
         }
@@ -117,6 +121,7 @@ pub struct Call {
     books: Arc<Books>,
     /// Asked for each thing that is done; accounts are the numbers of its directories.
     grants: Arc<Grants>,
+    rules: Arc<[Arc<str>]>,
     counters: Arc<Counters>,
     /// By the descriptor's place in the resource table.
     held: HashMap<u32, Held>,

@@ -4,10 +4,11 @@
 
 mod body;
 mod client;
-mod network;
+mod pool;
+mod proxy;
 mod trust;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::uri::Scheme;
@@ -19,6 +20,8 @@ use wasmtime_wasi_http::{
     WasiHttpCtxView, WasiHttpHooks,
 };
 
+use super::denials::Denials;
+use super::network::{System, Traffic};
 use super::{Configure, ConfigureError};
 use crate::grants::{
     Decision, DenyReason, Grants, HttpOperation, HttpScheme, Limits, OddRequest, Operation, Reason, Rule,
@@ -26,6 +29,7 @@ use crate::grants::{
 };
 use crate::sandbox::{CallState, Counters};
 use client::{Bounds, Client};
+use trust::Trust;
 
 /// Bytes of one set of header or trailer fields, as wasmtime counts them in memory.
 const FIELDS: usize = 64 << 10;
@@ -33,8 +37,6 @@ const FIELDS: usize = 64 << 10;
 const CHUNK: usize = 64 << 10;
 /// Bytes of path and query together; common servers take 8 to 16 KiB.
 const MAX_TARGET: usize = 16 << 10;
-/// Refused requests that a call reports in full; more are counted.
-const MAX_DENIALS: usize = 8;
 
 /// Fields about the connection, which is the host's, beside [`DEFAULT_FORBIDDEN_HEADERS`]
 /// (RFC 9110, 7.6.1).
@@ -53,6 +55,8 @@ pub(in crate::sandbox) struct Configured {
 struct Gate {
     plugin: String,
     grants: Grants,
+    /// The text of each grant of HTTP, for the audit.
+    rules: Vec<Arc<str>>,
     client: Client,
 }
 
@@ -62,8 +66,10 @@ impl Configured {
         Ok(Self::over(
             configure,
             Client {
-                network: Arc::new(network::System),
-                trust: trust::platform(),
+                network: Arc::new(System::default()),
+                trust: Arc::new(Trust::with(&configure.egress.authorities)),
+                egress: configure.egress.clone(),
+                pool: Arc::default(),
                 connections: Arc::new(Semaphore::new(
                     usize::try_from(configure.limits.http_connections).unwrap_or(Semaphore::MAX_PERMITS),
                 )),
@@ -73,7 +79,8 @@ impl Configured {
 
     fn over(configure: &Configure<'_>, client: Client) -> Self {
         let (plugin, grants) = (configure.plugin.to_owned(), configure.grants.clone());
-        Self { gate: Arc::new(Gate { plugin, grants, client }) }
+        let rules = grants.http.iter().map(|grant| grant.to_string().into()).collect();
+        Self { gate: Arc::new(Gate { plugin, grants, rules, client }) }
     }
 
     /// The call's part. Whatever the guest asks for, nothing of a request lives beyond `deadline`.
@@ -89,12 +96,12 @@ impl Configured {
             ctx,
             hooks: Hooks {
                 gate: self.gate.clone(),
-                counters: counters.clone(),
                 requests: limits.http_requests,
                 request_body: limits.http_request_body,
                 response_body: limits.http_response_body,
+                traffic: Traffic { counters: counters.clone(), bound: limits.network_bytes },
                 deadline: deadline.into(),
-                denials: Denials::default(),
+                denials: Denials::of("HTTP requests"),
             },
         }
     }
@@ -118,45 +125,12 @@ impl Call {
     }
 }
 
-/// Refusals of a call; a request's task adds to them after the hook returned.
-#[derive(Clone, Default)]
-struct Denials(Arc<Mutex<Refused>>);
-
-#[derive(Default)]
-struct Refused {
-    lines: Vec<String>,
-    more: u64,
-}
-
-impl Denials {
-    fn add(&self, line: String) {
-        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused.lines.contains(&line) {
-            return;
-        }
-        if refused.lines.len() < MAX_DENIALS {
-            refused.lines.push(line);
-        } else {
-            refused.more += 1;
-        }
-    }
-
-    fn take(&self) -> Vec<String> {
-        let refused = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut lines = refused.lines;
-        if refused.more > 0 {
-            lines.push(format!("{} more HTTP requests were refused", refused.more));
-        }
-        lines
-    }
-}
-
 struct Hooks {
     gate: Arc<Gate>,
-    counters: Arc<Counters>,
     requests: u32,
     request_body: u64,
     response_body: u64,
+    traffic: Traffic,
     deadline: tokio::time::Instant,
     denials: Denials,
 }
@@ -183,6 +157,21 @@ enum Refusal {
 }
 
 impl Refusal {
+    /// What the audit is told: nothing that the guest could have written at will but a name of a host.
+    fn audited(&self) -> String {
+        match self {
+            Self::Odd { why, .. } => format!("HTTP: {why}"),
+            Self::Field { field, .. } => format!("HTTP: it sets the field {}", shown(field.as_str())),
+            Self::Target { .. } => "HTTP: the path and query are too long".into(),
+            Self::Scheme { .. } => "HTTP: the scheme is not http or https".into(),
+            Self::Denied { operation, why, .. } => {
+                let scheme = operation.scheme();
+                format!("HTTP {} {scheme}://{}: {why}", operation.method(), operation.destination())
+            }
+            Self::Count { limit, .. } => format!("HTTP: over {limit} requests in one call"),
+        }
+    }
+
     /// What the guest is told.
     fn error(&self) -> Error {
         match self {
@@ -203,7 +192,7 @@ impl Hooks {
     fn admit(&self, request: &Request<WasiBody>) -> Result<(HttpOperation, bool), Refusal> {
         let plugin = || self.gate.plugin.clone();
         // Refused requests count too, or a guest could probe the grants for ever.
-        if self.counters.http_request() >= self.requests {
+        if self.traffic.counters.http_request() >= self.requests {
             return Err(Refusal::Count { plugin: plugin(), limit: self.requests });
         }
         let scheme = match request.uri().scheme() {
@@ -230,6 +219,9 @@ impl Hooks {
             Decision::Allowed(rule) => {
                 let Rule::Http(index) = rule else { return Ok((operation, false)) };
                 let private = self.gate.grants.http.get(index).is_some_and(|grant| grant.private_addresses);
+                if let Some(rule) = self.gate.rules.get(index) {
+                    self.traffic.counters.allowed(rule);
+                }
                 Ok((operation, private))
             }
             Decision::Denied(why) => Err(Refusal::Denied { plugin: plugin(), operation, why }),
@@ -278,15 +270,19 @@ impl WasiHttpHooks for Hooks {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 let error = refusal.error();
+                self.traffic.counters.denied(&refusal.audited());
                 self.denials.add(refusal.to_string());
                 return Box::new(std::future::ready(Err(error)));
             }
         };
-        let (gate, counters, denials) = (self.gate.clone(), self.counters.clone(), self.denials.clone());
+        let (gate, traffic, denials) = (self.gate.clone(), self.traffic.clone(), self.denials.clone());
         let bounds = self.bounds(options);
         Box::new(async move {
-            let sent = gate.client.send(&operation, private, request, bounds, &counters).await;
+            let sent = gate.client.send(&operation, private, request, bounds, &traffic).await;
             if matches!(sent, Err(Error::DestinationIpProhibited)) {
+                traffic
+                    .counters
+                    .denied(&format!("{}: a private, local or reserved address", operation.destination()));
                 denials.add(format!(
                     "{operation} was not granted to `{}`: the host has a private, local or reserved address; if that \
                      is meant, ask the user to add `private-addresses` to the grant",

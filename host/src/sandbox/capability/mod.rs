@@ -9,11 +9,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::grants::{Grants, Limits};
+use crate::grants::{Egress, Grants, Limits};
 
+mod denials;
 pub mod files;
 pub mod host;
 pub mod http;
+mod network;
+pub mod sockets;
 pub mod state;
 pub mod stdio;
 pub mod wasi;
@@ -27,6 +30,8 @@ pub struct Configure<'a> {
     pub grants: &'a Grants,
     /// What its calls may use.
     pub limits: &'a Limits,
+    /// The way out.
+    pub egress: &'a Egress,
     /// The folder of all plugins' state; `None` gives none, whatever was granted.
     pub state_dir: Option<&'a Path>,
 }
@@ -72,10 +77,16 @@ fn test_limits() -> Limits {
         http_connections: 8,
         http_request_body: 1 << 20,
         http_response_body: 1 << 20,
+        sockets: 8,
+        lookups: 8,
+        network_bytes: 8 << 20,
         questions: 8,
         sample_tokens: 1_000,
         answer_within: std::time::Duration::from_secs(60),
         concurrency: 8,
+        caller_concurrency: 4,
+        rate: super::UNBOUNDED_RATE,
+        caller_rate: super::UNBOUNDED_RATE,
         queue: 8,
     }
 }

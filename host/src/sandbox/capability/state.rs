@@ -41,6 +41,8 @@ pub struct Configured(Option<Granted>);
 struct Granted {
     store: Arc<Store>,
     scope: StateScope,
+    /// The grant's text, for the audit.
+    rule: Arc<str>,
 }
 
 impl Configured {
@@ -60,10 +62,11 @@ impl Configured {
         if !safe {
             return Err(ConfigureError::StateName(name.to_owned()));
         }
+        let rule = grant.to_string().into();
         // The store asks for each write; what is not about it need not be kept with it.
         let grants = Grants { state: Some(grant), ..Grants::default() };
         let store = Arc::new(Store::new(folder.join(format!("{name}.sqlite")), grants));
-        Ok(Self(Some(Granted { store, scope: grant.scope })))
+        Ok(Self(Some(Granted { store, scope: grant.scope, rule })))
     }
 
     /// The part of a call made for `caller` (its stable id; empty when unknown).
@@ -82,7 +85,7 @@ impl Configured {
                         .into(),
                 ),
             };
-            (Arc::clone(&granted.store), scope)
+            (Arc::clone(&granted.store), scope, Arc::clone(&granted.rule))
         });
         Call { granted, counters: Arc::clone(counters) }
     }
@@ -91,7 +94,7 @@ impl Configured {
 /// A call's access to its store.
 #[derive(Debug)]
 pub struct Call {
-    granted: Option<(Arc<Store>, Scope)>,
+    granted: Option<(Arc<Store>, Scope, Arc<str>)>,
     counters: Arc<Counters>,
 }
 
@@ -102,7 +105,11 @@ impl Call {
         bytes: usize,
         work: impl FnOnce(&Store, &Scope) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, wit::StateError> {
-        let Some((store, scope)) = &self.granted else { return Err(wit::StateError::Denied) };
+        let Some((store, scope, rule)) = &self.granted else {
+            self.counters.denied("state");
+            return Err(wit::StateError::Denied);
+        };
+        self.counters.allowed(rule);
         self.counters.charge(TRIP + bytes as u64);
         let (store, scope) = (Arc::clone(store), *scope);
         let lane = store.lane().await;

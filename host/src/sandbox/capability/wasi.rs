@@ -45,6 +45,7 @@ impl Base {
             .stdout(out.clone())
             .stderr(err.clone())
             .max_random_size(limits.random_bytes)
+            // What was granted of these `sockets` puts in.
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false);

@@ -11,6 +11,7 @@ use kennel_sdk::prelude::*;
 plugin! {
     tools: [
         files::files, files::swapped, files::ordinary, network::web, network::socket, network::lookup,
+        network::dial, network::datagram, network::listen, network::hoard, network::pour, network::hammer,
         inside::surroundings, inside::print, inside::remember, inside::keep,
         inside::lamb, inside::wolf,
     ],
@@ -20,6 +21,9 @@ plugin! {
             { url: "http://good.test", methods: ["GET", "POST"], url_from_env: "TARGET", why: "attacks it" },
             { url: "http://localhost", methods: ["GET"], url_from_env: "NAMED", why: "attacks it" },
         ],
+        tcp: [{ address: "*", why: "attacks it" }],
+        udp: [{ address: "*", why: "attacks it" }],
+        resolve: [{ name: "*", why: "attacks it" }],
         state: { why: "attacks it" },
         env: [
             { name: "TARGET", why: "names a server to attack" },

@@ -1,5 +1,7 @@
 //! Attacks on the network: requests, sockets and look-ups as WASI takes them, no matter what they say.
 
+use std::io::{Read as _, Write as _};
+
 use kennel_sdk::prelude::*;
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{Fields, Method, OutgoingBody, OutgoingRequest, Scheme};
@@ -162,4 +164,121 @@ pub(crate) fn lookup(args: Name) -> Result<String> {
         Ok(found) => Ok(format!("{found:?}")),
         Err(code) => Err(Error::failed(code.name())),
     }
+}
+
+/// Where to by name or address, as `host:port`, and what to say there.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Dial {
+    to: String,
+    #[serde(default)]
+    say: String,
+}
+
+/// Connects as any Rust program does, says something, and gives what was answered.
+#[tool]
+pub(crate) fn dial(args: Dial) -> Result<String> {
+    let mut stream = std::net::TcpStream::connect(&args.to).map_err(failed)?;
+    stream.write_all(args.say.as_bytes()).map_err(failed)?;
+    stream.shutdown(std::net::Shutdown::Write).map_err(failed)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map_err(failed)?;
+    Ok(answer)
+}
+
+/// Sends a datagram as any Rust program does, and gives the first that comes back.
+#[tool]
+pub(crate) fn datagram(args: Dial) -> Result<String> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").map_err(failed)?;
+    // Not connected, so that whatever comes from anywhere would be taken.
+    socket.send_to(args.say.as_bytes(), &args.to).map_err(failed)?;
+    let mut buffer = [0; 1024];
+    let (size, from) = socket.recv_from(&mut buffer).map_err(failed)?;
+    Ok(format!("{} from {from}", String::from_utf8_lossy(&buffer[..size])))
+}
+
+fn failed(error: std::io::Error) -> Error {
+    Error::failed(format!("{:?}", error.kind()))
+}
+
+/// Tries to be a server, in each of the ways there are.
+#[tool]
+pub(crate) fn listen(args: Socket) -> Result<String> {
+    let mut said = Vec::new();
+    said.push(match std::net::TcpListener::bind(args.address) {
+        Ok(_) => "listen: ok".to_owned(),
+        Err(error) => format!("listen: {:?}", error.kind()),
+    });
+    said.push(match std::net::UdpSocket::bind(args.address) {
+        Ok(_) => "udp bind: ok".to_owned(),
+        Err(error) => format!("udp bind: {:?}", error.kind()),
+    });
+    // A listener on whatever port the host gives.
+    let (family, any) = address(([0, 0, 0, 0], 0).into());
+    let network = instance_network();
+    let listening = create_tcp_socket(family).and_then(|socket| {
+        socket.start_bind(&network, any)?;
+        socket.finish_bind()?;
+        socket.start_listen()?;
+        socket.finish_listen()
+    });
+    said.push(match listening {
+        Ok(()) => "listen anywhere: ok".to_owned(),
+        Err(code) => format!("listen anywhere: {}", code.name()),
+    });
+    Ok(said.join("\n"))
+}
+
+/// How many.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Many {
+    to: String,
+    count: u32,
+}
+
+/// Opens connections and keeps all of them; says how many there were and why there were no more.
+#[tool]
+pub(crate) fn hoard(args: Many) -> Result<String> {
+    let mut held = Vec::new();
+    for _ in 0..args.count {
+        match std::net::TcpStream::connect(&args.to) {
+            Ok(stream) => held.push(stream),
+            Err(error) => return Ok(format!("{} then {:?}", held.len(), error.kind())),
+        }
+    }
+    Ok(format!("{} and no end", held.len()))
+}
+
+/// Writes to a connection, 64 KiB at a time; says how many bytes went.
+#[tool]
+pub(crate) fn pour(args: Many) -> Result<String> {
+    let mut stream = std::net::TcpStream::connect(&args.to).map_err(failed)?;
+    let piece = vec![b'x'; 64 << 10];
+    let mut poured = 0;
+    for _ in 0..args.count {
+        match stream.write(&piece) {
+            Ok(count) => poured += count,
+            Err(_) => break,
+        }
+    }
+    Ok(poured.to_string())
+}
+
+/// A request again and again.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Repeated {
+    request: Web,
+    count: u32,
+}
+
+/// Sends a request many times; says how often there was an answer, and what else there was.
+#[tool]
+pub(crate) fn hammer(args: Repeated) -> Result<String> {
+    let (mut answered, mut refused) = (0, std::collections::BTreeMap::<String, u32>::new());
+    for _ in 0..args.count {
+        match ask(&args.request) {
+            Ok(_) => answered += 1,
+            Err(why) => *refused.entry(why).or_default() += 1,
+        }
+    }
+    Ok(format!("{answered} answered, {refused:?}"))
 }

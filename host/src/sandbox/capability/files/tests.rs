@@ -49,6 +49,7 @@ fn configured(directories: Vec<DirectoryGrant>) -> Result<Configured, ConfigureE
         plugin: "p",
         grants: &grants,
         limits: &test_limits(),
+        egress: &crate::grants::Egress::default(),
         state_dir: None,
     })
 }

@@ -14,7 +14,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 use wasmtime_wasi::runtime::spawn_blocking;
 
-use crate::grants::{Access, DirectoryGrant, FilePath, Operation, decide};
+use crate::grants::{Access, Decision, DirectoryGrant, FilePath, Operation, Reason, decide};
 
 use super::disk::{self, How, Offset};
 use super::listing::{self, Listing};
@@ -73,8 +73,26 @@ impl FilesView<'_> {
         decide(&self.call.grants, &Operation::File { access, path }).is_allowed()
     }
 
+    /// Asks the grants and notes what they said.
     fn may(&self, access: Access, path: FilePath<'_>) -> FsResult<()> {
-        if self.allows(access, path) { Ok(()) } else { Err(ErrorCode::NotPermitted.into()) }
+        match decide(&self.call.grants, &Operation::File { access, path }) {
+            Decision::Allowed(_) => {
+                let (FilePath::Below(account, _) | FilePath::Held(account)) = path else { return Ok(()) };
+                if let Some(rule) = self.call.rules.get(account) {
+                    self.call.counters.allowed(rule);
+                }
+                Ok(())
+            }
+            Decision::Denied(reason) => {
+                let rule = |account: usize| self.call.rules.get(account).map_or("a directory", |rule| rule);
+                self.call.counters.denied(&match reason {
+                    Reason::ReadOnly(account) => format!("to write: {}", rule(account)),
+                    Reason::Extension(account) => format!("a file with another extension: {}", rule(account)),
+                    other => other.to_string(),
+                });
+                Err(ErrorCode::NotPermitted.into())
+            }
+        }
     }
 
     /// Whether a link at the end of a path may be followed, of a guest that asks for it.

@@ -1,36 +1,46 @@
 //! Bodies that end at a bound: bytes for requests; bytes, silence and the call's deadline for responses.
-//! A response's body holds its connection, which is cut when the body goes. Must not buffer.
+//! A response's body holds its connection, which is cut when the body goes before its end. Must not buffer.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// A task that is aborted when this is dropped.
-pub(super) struct Connection(pub(super) JoinHandle<()>);
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
+use super::pool::Lease;
 
 /// A request's body of at most so many bytes.
 pub(super) struct RequestBody {
-    inner: WasiBody,
+    /// `None` for a request without one.
+    inner: Option<WasiBody>,
     left: u64,
     bound: u64,
+    /// What is still to come of the declared length.
+    declared: Option<u64>,
+    sent: Arc<AtomicBool>,
 }
 
 impl RequestBody {
-    pub(super) fn new(inner: WasiBody, bound: u64) -> Self {
-        Self { inner, left: bound, bound }
+    /// At most `bound` bytes; of which `declared` are announced, after which nobody asks for more.
+    pub(super) fn new(inner: WasiBody, bound: u64, declared: Option<u64>) -> Self {
+        let sent = Arc::new(AtomicBool::new(inner.is_end_stream()));
+        Self { inner: Some(inner), left: bound, bound, declared, sent }
+    }
+
+    /// No body.
+    pub(super) fn none() -> Self {
+        Self { inner: None, left: 0, bound: 0, declared: None, sent: Arc::new(AtomicBool::new(true)) }
+    }
+
+    /// Set when all of it was handed over.
+    pub(super) fn sent(&self) -> Arc<AtomicBool> {
+        self.sent.clone()
     }
 }
 
@@ -48,22 +58,28 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let Some(frame) = ready!(Pin::new(&mut self.inner).poll_frame(cx)?) else {
+        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+        let Some(frame) = ready!(Pin::new(inner).poll_frame(cx)?) else {
+            self.sent.store(true, Relaxed);
             return Poll::Ready(None);
         };
         let Some(left) = take(self.left, &frame) else {
             return Poll::Ready(Some(Err(Error::HttpRequestBodySize(Some(self.bound)))));
         };
         self.left = left;
+        self.declared = self.declared.and_then(|declared| take(declared, &frame));
+        if self.declared == Some(0) || self.is_end_stream() {
+            self.sent.store(true, Relaxed);
+        }
         Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
@@ -79,7 +95,7 @@ pub(super) struct ResponseBody {
     /// Whether `quiet` runs. It does not while the guest is busy with what it has.
     waiting: bool,
     ended: bool,
-    _connection: Connection,
+    connection: Lease,
 }
 
 impl ResponseBody {
@@ -88,8 +104,11 @@ impl ResponseBody {
         bound: u64,
         deadline: Instant,
         silence: Duration,
-        connection: Connection,
+        mut connection: Lease,
     ) -> Self {
+        if inner.is_end_stream() {
+            connection.done();
+        }
         Self {
             inner,
             left: bound,
@@ -99,7 +118,7 @@ impl ResponseBody {
             quiet: Box::pin(sleep_until(deadline)),
             waiting: false,
             ended: false,
-            _connection: connection,
+            connection,
         }
     }
 
@@ -146,6 +165,12 @@ impl Body for ResponseBody {
         let polled = ready!(self.poll_bounded(cx));
         // After an error nothing more comes, whatever the connection still holds.
         self.ended = !matches!(polled, Some(Ok(_)));
+        match &polled {
+            None => self.connection.done(),
+            Some(Ok(_)) if self.inner.is_end_stream() => self.connection.done(),
+            Some(Ok(_)) => {}
+            Some(Err(_)) => drop(self.connection.open.take()),
+        }
         Poll::Ready(polled)
     }
 

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -15,10 +16,15 @@ use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::network::{Network, System};
+use super::super::network::{self, Network, System};
 use super::trust::Trust;
 use super::*;
-use crate::grants::{HostPattern, HttpGrant, PathPrefix};
+use crate::grants::{Egress, Grants, HostPattern, HttpGrant, PathPrefix};
+
+#[path = "tests/egress.rs"]
+mod egress;
+#[path = "tests/reuse.rs"]
+mod reuse;
 
 /// Longer than any test takes; it only keeps a broken one from hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -146,6 +152,7 @@ struct Test {
     limits: Limits,
     network: Arc<dyn Network>,
     trust: Arc<Trust>,
+    egress: Egress,
     deadline: Duration,
 }
 
@@ -154,20 +161,28 @@ impl Test {
         Self {
             grants: Grants { http, ..Grants::default() },
             limits: super::super::test_limits(),
-            network: Arc::new(System),
-            trust: trust::platform(),
+            network: Arc::new(System::default()),
+            trust: Arc::default(),
+            egress: Egress::default(),
             deadline: PATIENCE,
         }
     }
 
     fn configured(&self) -> Configured {
-        let configure =
-            Configure { plugin: "weather", grants: &self.grants, limits: &self.limits, state_dir: None };
+        let configure = Configure {
+            plugin: "weather",
+            grants: &self.grants,
+            limits: &self.limits,
+            egress: &self.egress,
+            state_dir: None,
+        };
         Configured::over(
             &configure,
             Client {
                 network: self.network.clone(),
                 trust: self.trust.clone(),
+                egress: self.egress.clone(),
+                pool: Arc::default(),
                 connections: Arc::new(Semaphore::new(self.limits.http_connections as usize)),
             },
         )
@@ -584,17 +599,24 @@ async fn an_address_that_refuses_gives_way_to_the_next() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         listener.local_addr().unwrap()
     };
-    assert!(network::dial(&System, &[closed, server.address]).await.is_ok());
+    assert!(network::dial(&System::default(), &[closed, server.address]).await.is_ok());
     let (mut call, _) = Test::new(vec![grant(&format!("http://{closed}"), true)]).begin();
     assert_eq!(failed(get(&mut call, &format!("http://{closed}/")).await), "ConnectionRefused");
 }
 
 /// A server with a certificate for `localhost` by an authority made on the spot.
 async fn tls_server() -> (SocketAddr, rustls::RootCertStore) {
+    let (address, authority) = tls_server_of().await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(authority.into()).unwrap();
+    (address, roots)
+}
+
+/// The same, with the authority's certificate as DER.
+async fn tls_server_of() -> (SocketAddr, Vec<u8>) {
     let key = rcgen::KeyPair::generate().unwrap();
     let made = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap().self_signed(&key).unwrap();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(made.der().clone()).unwrap();
+    let authority = made.der().to_vec();
     let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let config =
         rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -616,7 +638,7 @@ async fn tls_server() -> (SocketAddr, rustls::RootCertStore) {
             }
         }
     });
-    (address, roots)
+    (address, authority)
 }
 
 #[tokio::test]
@@ -655,6 +677,12 @@ fn links_beside_the_base_of_wasi() {
     wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
     link(&mut linker).unwrap();
     let test = Test::new(Vec::new());
-    let configure = Configure { plugin: "p", grants: &test.grants, limits: &test.limits, state_dir: None };
+    let configure = Configure {
+        plugin: "p",
+        grants: &test.grants,
+        limits: &test.limits,
+        egress: &test.egress,
+        state_dir: None,
+    };
     assert!(Configured::configure(&configure).is_ok());
 }

@@ -17,7 +17,10 @@ fn configured(
     grant: Option<StateGrant>,
 ) -> Result<Configured, ConfigureError> {
     let grants = Grants { state: grant, ..Grants::default() };
-    Configured::configure(&Configure { plugin, grants: &grants, limits: &limits(), state_dir: folder })
+    let (limits, egress) = (limits(), crate::grants::Egress::default());
+    let configure =
+        Configure { plugin, grants: &grants, limits: &limits, egress: &egress, state_dir: folder };
+    Configured::configure(&configure)
 }
 
 fn call(folder: &Path, quota: u64, scope: StateScope, caller: &str) -> Call {

@@ -1,0 +1,260 @@
+//! `wasi:sockets` over wasmtime-wasi's: outward TCP and UDP to what was granted, and look-ups of granted names.
+//! It asks `grants` about every address and name and must not decide by rules of its own; nothing listens here, and
+//! no name is looked up that was not granted.
+
+mod lookup;
+mod stream;
+mod tcp;
+mod udp;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasi::network::ErrorCode;
+use wasmtime::component::{HasData, Linker, Resource};
+use wasmtime_wasi::p2::SocketError;
+use wasmtime_wasi::p2::bindings::sockets as wasi;
+use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtxView};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
+
+use super::denials::Denials;
+use super::network::{Network, System, Traffic};
+use super::{Configure, ConfigureError};
+use crate::grants::{Decision, Grants, HttpHost, Limits, Operation, Reason, SocketDeny, SocketKind, decide};
+use crate::sandbox::{CallState, Counters};
+
+/// Fuel for a socket or a look-up, over the byte count: about what the system calls cost.
+const TRIP: u64 = 10_000;
+
+struct HasSockets;
+
+impl HasData for HasSockets {
+    type Data<'a> = SocketsView<'a>;
+}
+
+/// Puts our view in the place of wasmtime-wasi's, which must be linked before.
+pub(in crate::sandbox) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    let linked = wasi::tcp::add_to_linker::<CallState, HasSockets>(linker, view)
+        .and_then(|()| wasi::tcp_create_socket::add_to_linker::<CallState, HasSockets>(linker, view))
+        .and_then(|()| wasi::udp::add_to_linker::<CallState, HasSockets>(linker, view))
+        .and_then(|()| wasi::udp_create_socket::add_to_linker::<CallState, HasSockets>(linker, view))
+        .and_then(|()| wasi::ip_name_lookup::add_to_linker::<CallState, HasSockets>(linker, view));
+    linker.allow_shadowing(false);
+    linked
+}
+
+fn view(state: &mut CallState) -> SocketsView<'_> {
+    SocketsView {
+        inner: WasiSocketsCtxView { ctx: state.wasi.sockets(), table: &mut state.table },
+        call: &mut state.sockets,
+    }
+}
+
+/// The sockets as one call sees them.
+struct SocketsView<'a> {
+    inner: WasiSocketsCtxView<'a>,
+    call: &'a mut Call,
+}
+
+impl wasi::network::Host for SocketsView<'_> {
+    fn convert_error_code(&mut self, error: SocketError) -> wasmtime::Result<ErrorCode> {
+        self.inner.convert_error_code(error)
+    }
+
+    fn network_error_code(
+        &mut self,
+        error: Resource<wasmtime::Error>,
+    ) -> wasmtime::Result<Option<ErrorCode>> {
+        self.inner.network_error_code(error)
+    }
+}
+
+impl wasi::network::HostNetwork for SocketsView<'_> {
+    fn drop(&mut self, network: Resource<wasi::network::Network>) -> wasmtime::Result<()> {
+        wasi::network::HostNetwork::drop(&mut self.inner, network)
+    }
+}
+
+/// A plugin's part: what it was granted, and how many sockets all its calls may still open.
+pub(in crate::sandbox) struct Configured {
+    gate: Arc<Gate>,
+}
+
+struct Gate {
+    plugin: String,
+    /// All of them: a name may be looked up when any grant names it.
+    grants: Grants,
+    network: Arc<dyn Network>,
+    open: Arc<Semaphore>,
+    most_open: u32,
+}
+
+impl Configured {
+    /// Opens nothing and resolves nothing.
+    pub(in crate::sandbox) fn configure(configure: &Configure<'_>) -> Result<Self, ConfigureError> {
+        Ok(Self::over(configure, Arc::new(System::default())))
+    }
+
+    fn over(configure: &Configure<'_>, network: Arc<dyn Network>) -> Self {
+        let most_open = configure.limits.sockets;
+        Self {
+            gate: Arc::new(Gate {
+                plugin: configure.plugin.to_owned(),
+                grants: configure.grants.clone(),
+                network,
+                open: Arc::new(Semaphore::new(usize::try_from(most_open).unwrap_or(Semaphore::MAX_PERMITS))),
+                most_open,
+            }),
+        }
+    }
+
+    /// The call's part; gives `wasi` what wasmtime-wasi asks about addresses.
+    pub(in crate::sandbox) fn begin(
+        &self,
+        wasi: &mut WasiCtx,
+        limits: &Limits,
+        counters: &Arc<Counters>,
+    ) -> Call {
+        let (tcp, udp) = (!self.gate.grants.tcp.is_empty(), !self.gate.grants.udp.is_empty());
+        let denials = Denials::of("sockets and look-ups");
+        let known = Known::default();
+        // Without a check wasmtime-wasi refuses every address; most plugins have no sockets.
+        if tcp || udp {
+            let (gate, known, denials) = (self.gate.clone(), known.clone(), denials.clone());
+            let mut builder = WasiCtxBuilder::new();
+            builder.allow_tcp(tcp).allow_udp(udp).socket_addr_check(move |address, what| {
+                let allowed = gate.allows(address, what, &known, &denials);
+                Box::pin(std::future::ready(allowed))
+            });
+            wasi.sockets().clone_from(builder.build().sockets());
+        }
+        Call {
+            gate: self.gate.clone(),
+            known,
+            denials,
+            open: HashMap::new(),
+            lookups: 0,
+            most_lookups: limits.lookups,
+            traffic: Traffic { counters: counters.clone(), bound: limits.network_bytes },
+        }
+    }
+}
+
+impl Gate {
+    /// Whether wasmtime-wasi may use an address so. Called right before the system is, with the very same address.
+    fn allows(&self, address: SocketAddr, what: SocketAddrUse, known: &Known, denials: &Denials) -> bool {
+        let kind = match what {
+            // Any free port of the machine's choice is all that going out takes.
+            SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => {
+                let chosen = !address.ip().is_unspecified() || address.port() != 0;
+                if chosen {
+                    denials.add(format!(
+                        "`{}` tried to bind a socket to {address}: a plugin cannot choose its own address, and no grant \
+                         changes that",
+                        self.plugin
+                    ));
+                }
+                return !chosen;
+            }
+            SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => return false,
+            SocketAddrUse::TcpConnect => SocketKind::Tcp,
+            SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => SocketKind::Udp,
+        };
+        let names = known.names(address.ip());
+        let operation =
+            Operation::Connect { kind, address: Some(address.ip()), port: address.port(), names: &names };
+        match decide(&self.grants, &operation) {
+            Decision::Allowed(_) => true,
+            Decision::Denied(why) => {
+                // What a stranger sends is dropped, and no doing of the plugin.
+                if !matches!(what, SocketAddrUse::UdpReceive) {
+                    denials.add(self.denied(kind, address, &names, why));
+                }
+                false
+            }
+        }
+    }
+
+    fn denied(&self, kind: SocketKind, to: SocketAddr, names: &[HttpHost], why: Reason) -> String {
+        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+        format!(
+            "{kind} to {to}{names} was not granted to `{}`: {why}; ask the user to grant it in kennel.toml",
+            self.plugin
+        )
+    }
+}
+
+/// Which names were looked up in this call, by the addresses they had. A name's grant covers these addresses and no
+/// others, so that what a name comes to mean later changes nothing.
+#[derive(Clone, Default)]
+struct Known(Arc<Mutex<HashMap<IpAddr, Vec<HttpHost>>>>);
+
+impl Known {
+    fn names(&self, address: IpAddr) -> Vec<HttpHost> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&address.to_canonical()).cloned().unwrap_or_default()
+    }
+
+    fn add(&self, name: &HttpHost, addresses: &[IpAddr]) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for address in addresses {
+            let names = known.entry(address.to_canonical()).or_default();
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+    }
+}
+
+/// A call's part.
+pub(in crate::sandbox) struct Call {
+    gate: Arc<Gate>,
+    known: Known,
+    denials: Denials,
+    /// Places under the plugin's bound, by the sockets' places in the resource table.
+    open: HashMap<u32, OwnedSemaphorePermit>,
+    lookups: u32,
+    most_lookups: u32,
+    traffic: Traffic,
+}
+
+impl Call {
+    /// What was refused so far, one readable line each, at most nine; leaves none.
+    pub(in crate::sandbox) fn take_denials(&mut self) -> Vec<String> {
+        self.denials.take()
+    }
+
+    /// A place for one more socket.
+    fn place(&mut self, kind: SocketKind) -> Result<OwnedSemaphorePermit, ErrorCode> {
+        let plugin = &self.gate.plugin;
+        let nothing = match kind {
+            SocketKind::Tcp => self.gate.grants.tcp.is_empty(),
+            SocketKind::Udp => self.gate.grants.udp.is_empty(),
+        };
+        self.traffic.counters.charge(TRIP);
+        if nothing {
+            self.denials.add(format!(
+                "{kind} was not granted to `{plugin}`: {}; ask the user to grant it in kennel.toml",
+                Reason::Socket(SocketDeny::Nothing)
+            ));
+            return Err(ErrorCode::AccessDenied);
+        }
+        let place = self.gate.open.clone().try_acquire_owned().map_err(|_| {
+            self.denials.add(format!(
+                "`{plugin}` has {} sockets open at once; ask the user to raise its limit `sockets`",
+                self.gate.most_open
+            ));
+            ErrorCode::NewSocketLimit
+        })?;
+        self.traffic.counters.socket();
+        Ok(place)
+    }
+}
+
+#[cfg(test)]
+#[path = "sockets/tests.rs"]
+mod tests;
