@@ -103,9 +103,10 @@ fn an_upstream_that_never_ends_ends() {
             home(name, &format!("[plugins.attacker.limits]\ndeadline = \"1s\"\n{}", server.grant()));
         let start = Instant::now();
         let result = Bystander::beside(&client, || client.call("attacker__web", &server.request("/")));
-        // The body's end and the call's are the same moment; whichever the plugin sees first, it has got a few bytes.
+        // The request's end and the call's are the same moment: the plugin may just see it, and has a few bytes then.
         let said = words(&result);
-        assert!(said.contains("wall clock") || (said.starts_with("200 x") && said.len() < 32), "{result}");
+        let few = said.starts_with("200 x") && said.len() < 32;
+        assert!(said.contains("wall clock") || few || said.contains("ConnectionReadTimeout"), "{result}");
         assert!(start.elapsed() < deadline * 5, "{:?}", start.elapsed());
     }
 

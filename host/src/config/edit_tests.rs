@@ -161,6 +161,18 @@ fn what_is_taken_back_takes_its_own_comments_only() {
 }
 
 #[test]
+fn everything_is_also_what_only_the_file_can_grant() {
+    let s = Scratch::new(
+        "[plugins.fs]\nresolve = [\"a.org\"]\nelicit = true\n[[plugins.fs.tcp]]\nto = \"a.org:1\"\n\
+         [[plugins.fs.udp]]\nto = \"a.org:2\"\n[plugins.fs.settings]\nx = 1\n",
+    );
+    let edited = s.revoke(&[Revoke::All]).unwrap();
+    assert_eq!(edited.before.describe().len(), 4);
+    assert_eq!(edited.now, Grants::default());
+    assert!(s.text().contains("x = 1"));
+}
+
+#[test]
 fn inline_forms_are_edited_as_they_are() {
     let s = Scratch::new(
         "[plugins]\nfs = { http = [{ url = \"http://a.example\" }, { url = \"http://b.example\" }], env = { A = \"1\" } }\n",

@@ -24,6 +24,10 @@ const KEEP: Duration = Duration::from_secs(15);
 /// five seconds, and such a request on a connection that is just being closed is lost.
 const FRESH: Duration = Duration::from_secs(2);
 
+/// How much longer than its call a connection may be driven: request and body end by themselves, each with an error of
+/// its own, which a connection that ends in the same moment would hide.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// Where a connection goes. What is not equal in every part never shares one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Route {
@@ -80,7 +84,7 @@ impl Open {
         deadline: Instant,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        let (until, mut time) = watch::channel(deadline);
+        let (until, mut time) = watch::channel(deadline + GRACE);
         let driver = tokio::spawn(async move {
             let _permit = permit;
             let mut connection = pin!(connection);
@@ -100,7 +104,7 @@ impl Open {
     /// Gives it to a call: what passes is this call's, and it ends with the call.
     pub(super) fn serve(&self, traffic: Traffic, deadline: Instant) {
         self.meter.set(Some(traffic));
-        self.until.send_replace(deadline);
+        self.until.send_replace(deadline + GRACE);
     }
 }
 
