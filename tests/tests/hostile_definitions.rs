@@ -192,11 +192,12 @@ fn no_name_shadows_or_looks_like_anothers() {
     home.plugin("hello");
     home.bytes("files", &of(&["read", "mine"], "owner"));
     home.bytes("zz-plain", &of(&["remind_all", "both"], "owner"));
-    home.config("[plugins.zz-plain]\nprefix = \"\"\n[plugins.aa-plain]\nprefix = \"\"\n").approve();
+    home.config("[plugins.zz-plain]\nprefix = \"\"\n").approve();
     let client = served(&home);
     let before = listed(&client);
 
     // Newcomers that nobody approved, first by name.
+    home.config("[plugins.zz-plain]\nprefix = \"\"\n[plugins.aa-plain]\nprefix = \"\"\n");
     let evil = [
         "files__read",
         "files__more",
@@ -300,13 +301,13 @@ fn characters_that_deceive_are_seen_or_refused() {
 #[test]
 fn results_pass_and_the_log_stays_the_hosts() {
     let text = "\\1b[2Jgone\\0aERROR forged";
-    let evil = Attacker::calling("(call $say (i32.const 65536) (i32.const 20))")
+    let evil = Attacker::calling("(call $say (i32.const 65536) (i32.const 21))")
         .memory(4, None)
         .items(&format!("(data (i32.const 65536) \"{text}\")"));
     let home = Home::new("loud");
     home.bytes("evil", &evil.build());
     let client = served(&home);
-    assert_eq!(words(&client.call("evil__attack", &json!({}))), "\u{1b}[2Jgone\nERROR forg");
+    assert_eq!(words(&client.call("evil__attack", &json!({}))), "\u{1b}[2Jgone\nERROR forged");
     let log = client.stderr();
     assert!(!log.contains('\u{1b}') && !log.lines().any(|line| line.starts_with("ERROR")), "{log}");
 }

@@ -107,7 +107,7 @@ fn a_handful_of_panics_is_no_reason() {
     let client = home.serve();
     client.initialize();
     for _ in 0..20 {
-        let text = client.refused("trial__panic", &json!({}));
+        let text = client.refused("trial__panic", &json!({ "message": "no" }));
         assert!(text.contains("panicked"), "{text}");
     }
 }
@@ -129,15 +129,16 @@ fn callers_of_one_plugin_take_turns() {
     let call = |token: &str| {
         let params = Client::call_params("evil__attack", &json!({}));
         let request = modern_request(&json!(1), "tools/call", params);
-        let answer = server.send(&request.header("Authorization", &format!("Bearer {token}"))).json();
-        words(&answer["result"])
+        // What waits for long comes as a stream.
+        let answer = server.send(&request.header("Authorization", &format!("Bearer {token}"))).text();
+        assert!(answer.contains("\"survived\""), "{answer}");
     };
     let (answered, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         for _ in 0..GREEDY {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
-                    assert_eq!(call(&tokens[0]), "survived");
+                    call(&tokens[0]);
                     answered.fetch_add(1, Ordering::Relaxed);
                 }
             });
@@ -149,7 +150,7 @@ fn callers_of_one_plugin_take_turns() {
         }
         for _ in 0..3 {
             let before = answered.load(Ordering::Relaxed);
-            assert_eq!(call(&tokens[1]), "survived");
+            call(&tokens[1]);
             let passed = answered.load(Ordering::Relaxed) - before;
             // One that runs and one whose turn it is, give or take what the threads see late; in a single queue it
             // would be all of them.
