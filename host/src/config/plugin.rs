@@ -4,6 +4,7 @@
 mod directories;
 mod env;
 mod http;
+mod secrets;
 mod state;
 
 use std::fmt;
@@ -163,6 +164,7 @@ pub(super) fn read(
     plugin.grants.roots = section.read(faults, "roots", Item::boolean).unwrap_or(false);
     plugin.grants.directories = directories::read(&mut section, context, faults);
     plugin.grants.http = http::read(&mut section, context, faults);
+    plugin.grants.secrets = secrets::read(&mut section, &plugin.grants, context, faults);
     plugin.grants.state = state::read(&mut section, faults);
     section.finish(faults);
     Some(plugin)

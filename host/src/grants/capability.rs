@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use super::SecretGrant;
+
 /// Everything one plugin holds. Empty means: nothing but computation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Grants {
@@ -14,6 +16,8 @@ pub struct Grants {
     pub http: Vec<HttpGrant>,
     /// Environment variables with their values (never the host's own environment).
     pub env: BTreeMap<String, String>,
+    /// Secrets, without their values.
+    pub secrets: Vec<SecretGrant>,
     /// A store of its own.
     pub state: Option<StateGrant>,
     /// May ask the person.

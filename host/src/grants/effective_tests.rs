@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::grants::{AskedDirectories, AskedHttp, AskedName, AskedState, Digest, DiskQuota, HttpScheme};
+use crate::grants::{Audience, Credential, SecretGrant, SecretSource, SecretUse, Sent};
 use proptest::prelude::*;
 
 /// One HTTP request, read naively: no code is shared with the intersection under test.
@@ -100,17 +101,34 @@ prop_compose! {
     }
 }
 
+fn secret() -> impl Strategy<Value = SecretGrant> {
+    let sent = || {
+        let place = HttpPlace::parse("https://a.org").unwrap();
+        let HttpPlace { scheme, host, port, path } = place.clone();
+        let methods = vec!["GET".to_owned()];
+        let grant = HttpGrant { scheme, host, port, methods, path, private_addresses: false };
+        let audience = Audience::new(place, None, false, &[grant]).unwrap();
+        SecretUse::Sent(Sent { credential: Credential::Bearer, audience })
+    };
+    ("[ABC]", any::<bool>()).prop_map(move |(name, exposed)| SecretGrant {
+        name,
+        from: SecretSource::Env("X".to_owned()),
+        used: if exposed { SecretUse::Exposed } else { sent() },
+    })
+}
+
 prop_compose! {
     fn grants()(
         directories in prop::collection::vec(directory(), 0..3),
         http in prop::collection::vec(http_grant(), 0..4),
         env in prop::collection::btree_map("[AB]", prop_oneof![place().prop_map(|p| p.to_string()), "[a-z]{0,3}"], 0..3),
+        secrets in prop::collection::vec(secret(), 0..3),
         state in prop::option::of((0_u64..100, state_scope()).prop_map(|(quota, scope)| StateGrant { quota, scope })),
         elicit: bool,
         sample: bool,
         roots: bool,
     ) -> Grants {
-        Grants { directories, http, env, state, elicit, sample, roots }
+        Grants { directories, http, env, secrets, state, elicit, sample, roots }
     }
 }
 
@@ -132,13 +150,14 @@ prop_compose! {
         directories in prop::option::of(mode().prop_map(|mode| AskedDirectories { mode, why: None })),
         http in prop::collection::vec(asked_http(), 0..4),
         env in prop::collection::vec("[ABC]".prop_map(|name| AskedName { name, why: None }), 0..3),
+        secrets in prop::collection::vec("[ABD]".prop_map(|name| AskedName { name, why: None }), 0..3),
         state in prop::option::of(
             (prop::option::of(0_u64..100), state_scope()).prop_map(|(quota, scope)| AskedState { quota, scope, why: None })),
         elicit: bool,
         sample: bool,
         roots: bool,
     ) -> Asked {
-        Asked { directories, http, env, state, elicit, sample, roots, ..Asked::default() }
+        Asked { directories, http, env, secrets, state, elicit, sample, roots, ..Asked::default() }
     }
 }
 
@@ -189,6 +208,11 @@ proptest! {
             prop_assert_eq!(granted.env.get(name), Some(value));
             prop_assert!(asked.env_names().any(|n| n == name));
         }
+        for secret in &granted.secrets {
+            let asked_for = asked.secrets.iter().any(|asked| asked.name == secret.name);
+            prop_assert_eq!(held.secrets.contains(secret), asked_for);
+        }
+        prop_assert!(held.secrets.iter().all(|secret| granted.secrets.contains(secret)));
         if let Some(state) = held.state {
             let (g, a) = (granted.state.unwrap(), asked.state.clone().unwrap());
             prop_assert!(state.quota <= g.quota && a.quota.is_none_or(|most| state.quota <= most));
@@ -244,6 +268,11 @@ fn what_is_withheld_reads_well() {
             ("TOKEN".to_owned(), "t".to_owned()),
             ("BASE".to_owned(), "not a URL".to_owned()),
         ]),
+        secrets: vec![SecretGrant {
+            name: "DB_PASSWORD".to_owned(),
+            from: SecretSource::File("/home/ada/db".into()),
+            used: SecretUse::Exposed,
+        }],
         state: Some(StateGrant { quota: 16 << 20, scope: StateScope::Plugin }),
         elicit: true,
         sample: true,

@@ -196,7 +196,7 @@ pub fn decide(grants: &[HttpGrant], operation: &HttpOperation) -> Decision {
 }
 
 /// The first part that does not fit, in the order of [`DenyReason`].
-fn misfit(grant: &HttpGrant, operation: &HttpOperation) -> Option<DenyReason> {
+pub(super) fn misfit(grant: &HttpGrant, operation: &HttpOperation) -> Option<DenyReason> {
     if !grant.host.fits(&operation.host) {
         Some(DenyReason::Host)
     } else if grant.scheme != operation.scheme {

@@ -13,6 +13,7 @@ mod lock;
 mod manifest;
 mod name;
 mod place;
+mod secret;
 pub mod shared_file;
 pub mod units;
 
@@ -34,3 +35,7 @@ pub use manifest::{
 };
 pub use name::{MAX_NAME, NameError, PluginName};
 pub use place::{HttpPlace, PlaceError};
+pub use secret::{
+    Audience, AudienceError, AwsSigV4, Credential, OauthRefresh, SecretGrant, SecretSource, SecretUse, Sent,
+    check_clear, is_secret_name,
+};

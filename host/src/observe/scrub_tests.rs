@@ -46,7 +46,8 @@ fn spelled(value: &str) -> Vec<String> {
 
 /// What is left of a value in base64 is at most the characters at its edges.
 fn leaks(clean: &str, value: &str) -> bool {
-    let core = |text: String| text.get(4..text.len().saturating_sub(4)).map(str::to_owned).unwrap_or_default();
+    let core =
+        |text: String| text.get(4..text.len().saturating_sub(4)).map(str::to_owned).unwrap_or_default();
     spelled(value).into_iter().map(core).any(|core| core.len() >= 8 && clean.contains(&core))
 }
 
@@ -78,7 +79,10 @@ fn json_stays_json_whatever_its_escapes() {
     for (text, clean) in [
         (r#"{"a":"x\nabcd12345"}"#, r#"{"a":"x\nabcd12345"}"#),
         (r#"{"a":"\u006eabcd1\u00323\u00345"}"#, r#"{"a":"[secret token]"}"#),
-        (r#"{"z":1,"nabcd12345":[1.50,"nabcd12345"]}"#, r#"{"z":1,"[secret token]":[1.50,"[secret token]"]}"#),
+        (
+            r#"{"z":1,"nabcd12345":[1.50,"nabcd12345"]}"#,
+            r#"{"z":1,"[secret token]":[1.50,"[secret token]"]}"#,
+        ),
         ("not json nabcd12345", "not json [secret token]"),
     ] {
         let mut text = text.to_owned();

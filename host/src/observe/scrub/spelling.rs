@@ -84,9 +84,8 @@ fn lower_percents(text: &str) -> String {
 }
 
 fn in_escapes(value: &str) -> Vec<String> {
-    let inner = |text: String| {
-        text.get(1..text.len().saturating_sub(1)).map(str::to_owned).unwrap_or_default()
-    };
+    let inner =
+        |text: String| text.get(1..text.len().saturating_sub(1)).map(str::to_owned).unwrap_or_default();
     let json = inner(serde_json::Value::from(value).to_string());
     let units = |every: bool, upper: bool| {
         let mut text = String::new();
