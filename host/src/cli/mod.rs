@@ -20,6 +20,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Home, Surroundings};
+use crate::observe::ScrubbedLog;
 use crate::plugin::compile_verb;
 
 pub use candidates::{Read, Reading};
@@ -177,7 +178,7 @@ fn start_log(directives: Option<&str>, serving: bool) -> Result<(), Failure> {
         .map_err(|error| Failure::new(format!("--log {}: {error}", directives.unwrap_or(default))))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(|| ScrubbedLog(io::stderr()))
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .init();

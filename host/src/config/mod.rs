@@ -177,15 +177,22 @@ impl Config {
         let protocol = protocol::read(root, faults);
         let mut plugins = BTreeMap::new();
         if let Some(all) = root.section(faults, "plugins") {
+            let mut written = BTreeMap::new();
             let context = plugin::Context { surroundings, base, places: places.as_ref(), limits: &common };
             for (name, item) in all.every() {
                 match PluginName::new(name) {
                     Err(error) => faults.add(item.at, &item.key, error.to_string()),
                     Ok(name) => {
                         if let Some(plugin) = plugin::read(&name, &item, &context, faults) {
+                            written.insert(name.clone(), item);
                             plugins.insert(name, plugin);
                         }
                     }
+                }
+            }
+            for (name, message) in plugin::secrets::reachable(&plugins) {
+                if let Some(item) = written.get(&name) {
+                    faults.add(item.at, &item.key, message);
                 }
             }
         }

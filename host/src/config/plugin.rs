@@ -4,7 +4,7 @@
 mod directories;
 mod env;
 mod http;
-mod secrets;
+pub(super) mod secrets;
 mod state;
 
 use std::fmt;

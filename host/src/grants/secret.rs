@@ -208,6 +208,17 @@ impl SecretGrant {
         }
     }
 
+    /// Every place that something of it is read from.
+    #[must_use]
+    pub fn sources(&self) -> Vec<&SecretSource> {
+        let more = self.sent().and_then(|sent| match &sent.credential {
+            Credential::OauthRefresh(oauth) => oauth.client_secret.as_ref(),
+            Credential::AwsSigV4(aws) => aws.session_token.as_ref(),
+            _ => None,
+        });
+        std::iter::once(&self.from).chain(more).collect()
+    }
+
     /// Whether this and another would be put into the same part of some request by the host itself.
     #[must_use]
     pub fn collides(&self, other: &Self) -> bool {

@@ -17,6 +17,7 @@ mod meter;
 mod operation;
 mod program;
 mod running;
+mod scrubbed;
 mod store;
 
 pub use code::{AuthenticFile, Code, CodeError, CodeSource, Interface, check_kind, compile};

@@ -1,23 +1,25 @@
 //! `[[plugins.NAME.secrets]]`: where each secret comes from, as what it is sent and to whom. Reads no value.
 
-use super::Context;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{Context, PluginConfig};
 use crate::config::expand::is_variable_name;
 use crate::config::reader::{Faults, Item, Section};
 use crate::grants::{
-    Audience, AwsSigV4, Credential, Grants, HttpPlace, OauthRefresh, SecretGrant, SecretSource, SecretUse,
-    Sent, check_clear, check_method, is_secret_name,
+    Audience, AwsSigV4, Credential, Grants, HttpPlace, OauthRefresh, PluginName, SecretGrant, SecretSource,
+    SecretUse, Sent, check_clear, check_method, is_secret_name,
 };
 
 /// Longest plain text among a secret's keys, in bytes.
 const MAX_TEXT: usize = 512;
 
 /// Fields that the host sets itself, or that a secret has another way into.
-const NOT_FOR_SECRETS: [&str; 8] = [
+const NOT_FOR_SECRETS: [&str; 7] = [
     "authorization",
     "host",
     "content-length",
     "content-type",
-    "cookie2",
     "range",
     "accept-encoding",
     "expect",
@@ -149,8 +151,7 @@ fn read_aws(
     faults: &mut Faults<'_>,
 ) -> Option<AwsSigV4> {
     let access_key_id = required(section, faults, "access-key-id", "AKIDEXAMPLE", |item| {
-        plain(&Item { value: item.value, key: item.key.clone(), at: item.at })
-            .and_then(|text| context.surroundings.text(&text).map_err(|e| e.to_string()))
+        context.surroundings.text(&plain(item)?).map_err(|e| e.to_string())
     });
     let session_token = section.read(faults, "session-token-from", |item| source(item, context));
     let region = required(section, faults, "region", "eu-central-1", plain);
@@ -166,12 +167,12 @@ fn required<'a, 'i, T>(
     example: &str,
     read: impl FnOnce(&Item<'a, 'i>) -> Result<T, String>,
 ) -> Option<T> {
-    if section.item(name).is_none() {
+    let Some(item) = section.item(name) else {
         let message = format!("`{name}` is missing; write for example {name} = {example:?}");
         faults.add(section.at(), section.key(), message);
         return None;
-    }
-    section.read(faults, name, read)
+    };
+    read(&item).map_err(|message| faults.add(item.at, &item.key, message)).ok()
 }
 
 fn source(item: &Item<'_, '_>, context: &Context<'_>) -> Result<SecretSource, String> {
@@ -223,4 +224,43 @@ fn field(item: &Item<'_, '_>) -> Result<String, String> {
         return Err(format!("{name:?} is no header for a secret"));
     }
     Ok(name.to_owned())
+}
+
+/// The files of secrets that some plugin could read by itself, as messages by the plugin that has the secret.
+pub(in crate::config) fn reachable(
+    plugins: &BTreeMap<PluginName, PluginConfig>,
+) -> Vec<(PluginName, String)> {
+    let mut found = Vec::new();
+    for (name, plugin) in plugins {
+        let files = plugin.grants.secrets.iter().flat_map(|secret| {
+            secret.sources().into_iter().filter_map(move |source| match source {
+                SecretSource::File(path) => Some((&secret.name, path)),
+                _ => None,
+            })
+        });
+        for (secret, path) in files {
+            // A file that is not there yet is taken as it would be made.
+            let real = path.canonicalize().or_else(|_| {
+                let folder = path.parent().unwrap_or(Path::new("/")).canonicalize();
+                folder.map(|folder| folder.join(path.file_name().unwrap_or_default()))
+            });
+            let real = real.unwrap_or_else(|_| path.clone());
+            for (other, dir) in plugins
+                .iter()
+                .flat_map(|(name, plugin)| plugin.grants.directories.iter().map(move |dir| (name, dir)))
+            {
+                if real.starts_with(&dir.host) {
+                    found.push((
+                        name.clone(),
+                        format!(
+                            "the file of the secret {secret:?} lies in {}, which is granted to {other}; keep it where no \
+                             plugin can read it",
+                            dir.host.display()
+                        ),
+                    ));
+                }
+            }
+        }
+    }
+    found
 }

@@ -6,6 +6,7 @@ mod address;
 mod body;
 mod client;
 mod network;
+mod secret;
 mod trust;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +21,7 @@ use wasmtime_wasi_http::{
     WasiHttpCtxView, WasiHttpHooks,
 };
 
+use super::secrets;
 use super::{Configure, ConfigureError};
 use crate::grants::{Decision, HttpGrant, HttpOperation, HttpScheme, Limits, OddRequest, decide};
 use crate::sandbox::{CallState, Counters};
@@ -52,13 +54,18 @@ struct Gate {
     plugin: String,
     grants: Vec<HttpGrant>,
     client: Client,
+    secrets: Arc<secrets::Configured>,
 }
 
 impl Configured {
     /// Opens nothing and resolves nothing: names and certificates are looked up at the first request.
-    pub(in crate::sandbox) fn configure(configure: &Configure<'_>) -> Result<Self, ConfigureError> {
+    pub(in crate::sandbox) fn configure(
+        configure: &Configure<'_>,
+        secrets: &Arc<secrets::Configured>,
+    ) -> Result<Self, ConfigureError> {
         Ok(Self::over(
             configure,
+            secrets.clone(),
             Client {
                 network: Arc::new(network::System),
                 trust: trust::platform(),
@@ -69,9 +76,9 @@ impl Configured {
         ))
     }
 
-    fn over(configure: &Configure<'_>, client: Client) -> Self {
+    fn over(configure: &Configure<'_>, secrets: Arc<secrets::Configured>, client: Client) -> Self {
         let (plugin, grants) = (configure.plugin.to_owned(), configure.grants.http.clone());
-        Self { gate: Arc::new(Gate { plugin, grants, client }) }
+        Self { gate: Arc::new(Gate { plugin, grants, client, secrets }) }
     }
 
     /// The call's part. Whatever the guest asks for, nothing of a request lives beyond `deadline`.
@@ -281,7 +288,7 @@ impl WasiHttpHooks for Hooks {
         let (gate, counters, denials) = (self.gate.clone(), self.counters.clone(), self.denials.clone());
         let bounds = self.bounds(options);
         Box::new(async move {
-            let sent = gate.client.send(&operation, private, request, bounds, &counters).await;
+            let sent = secret::send(&gate, &operation, private, request, bounds, &counters, &denials).await;
             if matches!(sent, Err(Error::DestinationIpProhibited)) {
                 denials.add(format!(
                     "{operation} was not granted to `{}`: the host has a private, local or reserved address; if that \

@@ -14,6 +14,7 @@ use crate::grants::{Grants, Limits};
 pub mod files;
 pub mod host;
 pub mod http;
+pub mod secrets;
 pub mod state;
 pub mod stdio;
 pub mod wasi;
@@ -46,6 +47,16 @@ pub enum ConfigureError {
         path: PathBuf,
         /// Why not, and what to do.
         why: files::Refusal,
+    },
+    /// A secret's value cannot be had.
+    #[error("plugin `{plugin}` cannot be given the secret `{name}`: {why}")]
+    Secret {
+        /// The plugin.
+        plugin: String,
+        /// The secret.
+        name: String,
+        /// Why not, and what to do.
+        why: secrets::SourceError,
     },
 }
 

@@ -165,6 +165,7 @@ impl Test {
             Configure { plugin: "weather", grants: &self.grants, limits: &self.limits, state_dir: None };
         Configured::over(
             &configure,
+            secrets::Configured::none(),
             Client {
                 network: self.network.clone(),
                 trust: self.trust.clone(),
@@ -656,5 +657,5 @@ fn links_beside_the_base_of_wasi() {
     link(&mut linker).unwrap();
     let test = Test::new(Vec::new());
     let configure = Configure { plugin: "p", grants: &test.grants, limits: &test.limits, state_dir: None };
-    assert!(Configured::configure(&configure).is_ok());
+    assert!(Configured::configure(&configure, &secrets::Configured::none()).is_ok());
 }
