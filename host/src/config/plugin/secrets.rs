@@ -15,15 +15,8 @@ use crate::grants::{
 const MAX_TEXT: usize = 512;
 
 /// Fields that the host sets itself, or that a secret has another way into.
-const NOT_FOR_SECRETS: [&str; 7] = [
-    "authorization",
-    "host",
-    "content-length",
-    "content-type",
-    "range",
-    "accept-encoding",
-    "expect",
-];
+const NOT_FOR_SECRETS: [&str; 7] =
+    ["authorization", "host", "content-length", "content-type", "range", "accept-encoding", "expect"];
 
 /// Reads all secrets of a plugin. `grants` holds what was read before: HTTP, environment and directories.
 pub(super) fn read(

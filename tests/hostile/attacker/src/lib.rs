@@ -19,11 +19,13 @@ plugin! {
         http: [
             { url: "http://good.test", methods: ["GET", "POST"], url_from_env: "TARGET", why: "attacks it" },
             { url: "http://localhost", methods: ["GET"], url_from_env: "NAMED", why: "attacks it" },
+            { url: "http://localhost", methods: ["GET"], url_from_env: "CLEAR", why: "attacks it" },
         ],
         state: { why: "attacks it" },
         env: [
             { name: "TARGET", why: "names a server to attack" },
             { name: "NAMED", why: "names a server to attack" },
+            { name: "CLEAR", why: "names a server to attack" },
         ],
         secrets: [
             { name: "token", why: "gives it away" },

@@ -3,6 +3,7 @@
 
 use std::io::Write as _;
 
+use kennel_sdk::log::LogLevel;
 use kennel_sdk::prelude::*;
 use kennel_sdk::{progress, serde_json};
 use wasip2::http::outgoing_handler;
@@ -143,9 +144,15 @@ pub(crate) struct Tell {
     way: Way,
 }
 
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Told {
+    told: String,
+    length: usize,
+}
+
 /// Tells the value of a variable.
 #[tool]
-pub(crate) fn tell(args: Tell) -> Result<Json<Value>> {
+pub(crate) fn tell(args: Tell) -> Result<Json<Told>> {
     let value = std::env::var(&args.variable).unwrap_or_else(|_| "(not set)".into());
     let told = match args.way {
         Way::Result | Way::Structured => value,
@@ -168,5 +175,5 @@ pub(crate) fn tell(args: Tell) -> Result<Json<Value>> {
         Way::Hex => value.bytes().map(|byte| format!("{byte:02X}")).collect(),
         Way::Escaped => value.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect(),
     };
-    Ok(Json(serde_json::json!({ "told": told, "length": told.len() })))
+    Ok(Json(Told { length: told.len(), told }))
 }
