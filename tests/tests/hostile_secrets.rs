@@ -25,13 +25,13 @@ fn home(name: &str, server: &Server, secrets: &str) -> (Home, Client) {
 }
 
 fn home_with(name: &str, server: &Server, clear: &Server, secrets: &str) -> (Home, Client) {
-    let home = Home::new(name)
-        .env("CANARY", CANARY)
-        .env("SSL_CERT_FILE", server.certificate().to_str().unwrap())
-        .env("KENNEL_LOG", "trace");
+    let home =
+        Home::new(name).env("CANARY", CANARY).env("SSL_CERT_FILE", server.certificate().to_str().unwrap());
     let (port, clear) = (server.port, clear.port);
     let config = format!(
         r#"
+[plugins.attacker.limits]
+fuel = 200_000_000_000
 [plugins.attacker.env]
 TARGET = "https://127.0.0.1:{port}"
 NAMED = "https://localhost:{port}"
@@ -69,28 +69,30 @@ fn with(mut request: Value, key: &str, value: Value) -> Value {
 /// What the plugin found, with nothing of the canary in what the client got.
 #[track_caller]
 fn hunt(client: &Client, requests: &[Value]) -> Value {
-    let result = client.call("attacker__hunt", &json!({ "requests": requests, "needles": needles() }));
+    hunt_for(client, requests, &[])
+}
+
+#[track_caller]
+fn hunt_for(client: &Client, requests: &[Value], needles: &[Vec<u8>]) -> Value {
+    let result = client.call("attacker__hunt", &json!({ "requests": requests, "needles": needles }));
     no_canary("the result", &result.to_string());
-    assert_eq!(result["isError"], Value::Null, "{result}\n{}", client.stderr());
+    assert_ne!(result["isError"], true, "{result}\n{}", client.stderr());
     result["structuredContent"].clone()
 }
 
-/// A request that is refused; what the log says of it.
+/// Sends a request that must be refused; the log says why.
 #[track_caller]
-fn refused(client: &Client, request: &Value) -> String {
+fn refused(client: &Client, request: &Value, why: &str) {
     let said = hunt(client, std::slice::from_ref(request));
     let code = said["said"][0].as_str().unwrap();
     assert_eq!(code, "ErrorCode::HttpRequestDenied", "{request}: {said}\n{}", client.stderr());
     let until = Instant::now() + Duration::from_secs(20);
-    loop {
-        // The denial is in the log once the call is over.
-        let log = client.stderr();
-        let line = log.lines().rev().find(|line| line.contains("denied: an HTTP request of `attacker`"));
-        match line {
-            Some(line) => return line.to_owned(),
-            None if Instant::now() > until => panic!("no denial of {request} in\n{log}"),
-            None => std::thread::sleep(Duration::from_millis(20)),
-        }
+    let told = |line: &str| {
+        line.contains("denied: an HTTP request of `attacker` was refused: ") && line.contains(why)
+    };
+    while !client.stderr().lines().any(told) {
+        assert!(Instant::now() < until, "{request}: not {why:?} in\n{}", client.stderr());
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -138,7 +140,7 @@ fn a_value_never_comes_back() {
     let (home, client) = home("canary", &server, BEARER);
     let paths = ["/v1/echo", "/v1/spelled", "/v1/cut", "/v1/bytes", "/v1/redirect", "/v1/trailers"];
     let requests: Vec<_> = paths.iter().map(|path| get(&server, path)).collect();
-    let found = Bystander::beside(&client, || hunt(&client, &requests));
+    let found = Bystander::beside(&client, || hunt_for(&client, &requests, &needles()));
     for (index, path) in paths.iter().enumerate() {
         let status = found["said"][index].as_str().unwrap();
         assert!(matches!(status, "200" | "302"), "{path}: {found:.2000}");
@@ -173,15 +175,12 @@ fn coded_answers_and_ranges_are_refused() {
     let server = Server::tls();
     let (home, client) = home("coded", &server, BEARER);
     for path in ["/v1/gzip", "/v1/transfer", "/gzip"] {
-        let said = refused(&client, &get(&server, path));
-        assert!(said.contains("coded as `gzip"), "{path}: {said}");
+        refused(&client, &get(&server, path), &format!("{path}: the answer is coded as `gzip"));
     }
     let range = with(get(&server, "/v1/echo"), "headers", json!([["range", "bytes=0-4"]]));
-    let said = refused(&client, &range);
-    assert!(said.contains("asks for a range") && said.contains("`token`"), "{said}");
+    refused(&client, &range, "asks for a range of the answer, which could give the secret `token`");
     let own = with(get(&server, "/v1/echo"), "headers", json!([["authorization", "Bearer mine"]]));
-    let said = refused(&client, &own);
-    assert!(said.contains("sets the header authorization itself"), "{said}");
+    refused(&client, &own, "sets the header authorization itself");
     nothing_is_left(&home, &client);
 }
 
@@ -227,9 +226,7 @@ fn a_placeholder_goes_into_its_slot_only() {
         (pieces("POST", &["a={{secret:token}}"]), "written in the body"),
         (pieces("POST", &[&long, "{{sec", "ret:to", "ken}}", &long]), "written in the body"),
     ] {
-        let said = refused(&client, &request);
-        assert!(said.contains(why), "{request}: {said}");
-        assert!(said.contains("`token`") || why.contains("holds no"), "{request}: {said}");
+        refused(&client, &request, why);
     }
     for seen in server.seen().iter().chain(&clear.seen()) {
         let text = format!("{seen:?}");
@@ -264,8 +261,7 @@ fn without_a_secret_a_placeholder_is_refused() {
         with(get(&server, "/v1"), "headers", json!([["x-api-key", "{{secret:token}}"]])),
         get(&server, "/v1?key=%7b%7bsecret:token}}"),
     ] {
-        let said = refused(&client, &request);
-        assert!(said.contains("holds no secret `token`") && said.contains("kennel.toml"), "{said}");
+        refused(&client, &request, "it holds no secret `token`; ask the user to grant it in kennel.toml");
     }
     assert!(server.seen().is_empty());
 }
@@ -328,8 +324,7 @@ for = "https://127.0.0.1:{port}/query"
             "written in the header authorization",
         ),
     ] {
-        let said = refused(&client, &request);
-        assert!(said.contains(why), "{said}");
+        refused(&client, &request, why);
     }
     nothing_is_left(&home, &client);
 }
@@ -406,8 +401,7 @@ for = "https://127.0.0.1:{port}/v1"
         verify_aws(seen, &server.authority(), "AKIDTESTS", CANARY, "eu-central-1", "execute-api");
     }
     let own = with(get(&server, "/v1/echo"), "headers", json!([["x-amz-date", "20150830T123600Z"]]));
-    let said = refused(&client, &own);
-    assert!(said.contains("sets the header x-amz-date itself"), "{said}");
+    refused(&client, &own, "sets the header x-amz-date itself");
     nothing_is_left(&home, &client);
 }
 
@@ -433,12 +427,7 @@ fn an_exposed_value_is_scrubbed_from_every_way_out() {
             assert_eq!(reply["structuredContent"]["length"], CANARY.len(), "it was not given the value");
         }
     }
-    // The control of the search through memory: here it is.
-    let found = client.call("attacker__hunt", &json!({ "requests": [], "needles": needles() }));
-    no_canary("the result", &found.to_string());
-    for text in ["[secret PASSWORD]"] {
-        assert!(client.stderr().contains(text), "{}", client.stderr());
-    }
+    assert!(client.stderr().contains("[secret PASSWORD]"), "{}", client.stderr());
     let listed = home.kennel(["list"]).stdout + &home.kennel(["check", "attacker"]).stdout;
     no_canary("the listing", &listed);
     assert!(listed.contains("EXPOSED"), "{listed}");

@@ -15,29 +15,29 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 /// The secret. Its characters are spelled differently in each encoding.
-pub const CANARY: &str = "kennel/canary+7=Qx\"Z&é w%2F9~end";
+pub(crate) const CANARY: &str = "kennel/canary+7=Qx\"Z&é w%2F9~end";
 /// What a byte is turned into on its way to or from the attacker.
 const TURN: u8 = 0x5a;
 
 /// What one request said.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
-    pub method: String,
-    pub target: String,
-    pub fields: Vec<(String, String)>,
-    pub body: String,
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
 impl Seen {
-    pub fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
-    pub fn query(&self) -> Vec<(String, String)> {
+    pub(crate) fn query(&self) -> Vec<(String, String)> {
         pairs(self.target.split_once('?').map_or("", |(_, query)| query))
     }
 
-    pub fn form(&self, key: &str) -> Option<String> {
+    pub(crate) fn form(&self, key: &str) -> Option<String> {
         pairs(&self.body).into_iter().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
@@ -72,20 +72,20 @@ fn pairs(text: &str) -> Vec<(String, String)> {
 }
 
 /// The server. Its threads end with the process.
-pub struct Server {
-    pub port: u16,
+pub(crate) struct Server {
+    pub(crate) port: u16,
     seen: Arc<Mutex<Vec<Seen>>>,
     folder: Option<TempDir>,
 }
 
 impl Server {
     /// In the clear.
-    pub fn clear() -> Self {
+    pub(crate) fn clear() -> Self {
         Self::start(None)
     }
 
     /// Over TLS, with a certificate for 127.0.0.1 and localhost.
-    pub fn tls() -> Self {
+    pub(crate) fn tls() -> Self {
         let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
         let made = rcgen::generate_simple_self_signed(names).unwrap();
         let folder = TempDir::new().unwrap();
@@ -127,15 +127,15 @@ impl Server {
         Self { port, seen: all, folder: None }
     }
 
-    pub fn certificate(&self) -> PathBuf {
+    pub(crate) fn certificate(&self) -> PathBuf {
         self.folder.as_ref().map_or(Path::new("/none"), TempDir::path).join("ca.pem")
     }
 
-    pub fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    pub fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 }
@@ -271,7 +271,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The spellings that are looked for everywhere; of those whose edges depend on what is beside, the inner part.
-pub fn spellings(value: &str) -> Vec<String> {
+pub(crate) fn spellings(value: &str) -> Vec<String> {
     let mut all = vec![value.to_owned(), hex(value.as_bytes()), hex(value.as_bytes()).to_ascii_uppercase()];
     for before in ["", "a", "ab"] {
         let bytes = format!("{before}{value}");
@@ -293,7 +293,7 @@ pub fn spellings(value: &str) -> Vec<String> {
 
 /// Panics when a text holds the canary in any spelling, or eight bytes of it in a row.
 #[track_caller]
-pub fn no_canary(what: &str, text: &str) {
+pub(crate) fn no_canary(what: &str, text: &str) {
     for spelling in spellings(CANARY) {
         let inner: String =
             spelling.chars().skip(4).take(spelling.chars().count().saturating_sub(8)).collect();
@@ -306,7 +306,7 @@ pub fn no_canary(what: &str, text: &str) {
 }
 
 /// What the attacker looks for in its memory, turned: pieces of every spelling, and last what is surely there.
-pub fn needles() -> Vec<Vec<u8>> {
+pub(crate) fn needles() -> Vec<Vec<u8>> {
     let pieces = spellings(CANARY).into_iter().flat_map(|spelling| {
         let bytes = spelling.into_bytes();
         let middle = bytes.len() / 2;
@@ -317,7 +317,7 @@ pub fn needles() -> Vec<Vec<u8>> {
 }
 
 /// What the attacker turned, as it was.
-pub fn turned(bytes: &Value) -> String {
+pub(crate) fn turned(bytes: &Value) -> String {
     let bytes = bytes.as_array().unwrap().iter().map(|byte| byte.as_u64().unwrap() as u8 ^ TURN);
     String::from_utf8_lossy(&bytes.collect::<Vec<_>>()).into_owned()
 }
@@ -334,7 +334,7 @@ fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
 /// Computes the signature of a request as AWS documents it ("Create a signed AWS API request") and panics unless it
 /// carries the same.
 #[track_caller]
-pub fn verify_aws(seen: &Seen, authority: &str, id: &str, key: &str, region: &str, service: &str) {
+pub(crate) fn verify_aws(seen: &Seen, authority: &str, id: &str, key: &str, region: &str, service: &str) {
     let authorization = seen.field("authorization").unwrap_or_else(|| panic!("unsigned: {seen:?}"));
     let time = seen.field("x-amz-date").unwrap();
     let scope = format!("{}/{region}/{service}/aws4_request", &time[..8]);

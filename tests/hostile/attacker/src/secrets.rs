@@ -118,8 +118,14 @@ fn search(needles: &[Vec<u8>]) -> (Vec<usize>, usize) {
     // out so that the pointer is no null. Nothing else runs, and what is read may be anything.
     let memory = unsafe { std::slice::from_raw_parts(1024 as *const u8, size - 1024) };
     let count = |needle: &Vec<u8>| {
-        let fits = |window: &[u8]| window.iter().zip(needle).all(|(byte, turned)| *byte == turned ^ TURN);
-        memory.windows(needle.len()).filter(|window| fits(window)).count()
+        // Compared byte for byte, so that it is never whole anywhere.
+        let first = needle.first().map_or(0, |byte| byte ^ TURN);
+        let at = memory.iter().enumerate().filter(|(_, byte)| **byte == first).map(|(at, _)| at);
+        let fits = |at: &usize| {
+            let rest = memory.get(*at..).unwrap_or_default();
+            rest.len() >= needle.len() && rest.iter().zip(needle).all(|(byte, turned)| *byte == turned ^ TURN)
+        };
+        at.filter(fits).count()
     };
     (needles.iter().map(count).collect(), memory.len())
 }
