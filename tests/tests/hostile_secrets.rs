@@ -47,7 +47,7 @@ url = "http://127.0.0.1:{clear}"
     );
     let secrets = secrets.replace("{port}", &port.to_string()).replace("{clear}", &clear.to_string());
     home.plugin("hello").hostile_as("attacker", "attacker").config(&(config + &secrets)).approve();
-    let client = home.serve_with(&["--log", "trace"]);
+    let client = home.serve_with(&["--log", "trace,rmcp=warn"]);
     client.initialize();
     client.call("hello__hello", &json!({ "name": "first" }));
     (home, client)
@@ -400,6 +400,11 @@ for = "https://127.0.0.1:{port}/v1"
     for seen in &seen {
         verify_aws(seen, &server.authority(), "AKIDTESTS", CANARY, "eu-central-1", "execute-api");
     }
+    let log = client.stderr();
+    assert!(
+        log.contains("attacker") && !log.contains("AWS4-HMAC-SHA256"),
+        "what is signed is in the log: {log}"
+    );
     let own = with(get(&server, "/v1/echo"), "headers", json!([["x-amz-date", "20150830T123600Z"]]));
     refused(&client, &own, "sets the header x-amz-date itself");
     nothing_is_left(&home, &client);

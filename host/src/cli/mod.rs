@@ -171,11 +171,29 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     }
 }
 
+/// Libraries that write requests, signatures or what is signed at `debug` or `trace`. Whatever is asked for, they say
+/// no more than at `info`.
+const TALKATIVE: [&str; 9] = [
+    "hyper",
+    "hyper_util",
+    "h2",
+    "rustls",
+    "tokio_rustls",
+    "aws_sigv4",
+    "aws_credential_types",
+    "aws_smithy_runtime_api",
+    "aws_smithy_http",
+];
+
 fn start_log(directives: Option<&str>, serving: bool) -> Result<(), Failure> {
     // The protocol library tells of every notification at `info`.
     let default = if serving { "info,rmcp=warn" } else { "warn" };
-    let filter = EnvFilter::try_new(directives.unwrap_or(default))
+    let mut filter = EnvFilter::try_new(directives.unwrap_or(default))
         .map_err(|error| Failure::new(format!("--log {}: {error}", directives.unwrap_or(default))))?;
+    for library in TALKATIVE {
+        let directive = format!("{library}=info").parse();
+        filter = filter.add_directive(directive.map_err(|error| Failure::new(format!("--log: {error}")))?);
+    }
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| ScrubbedLog(io::stderr()))
