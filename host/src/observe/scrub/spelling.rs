@@ -68,9 +68,22 @@ fn in_percents(value: &str) -> Vec<String> {
         encode("-._~", "+"),
     ];
     found.push(encode("-._~", "").replace('%', "%25"));
+    found.extend(in_url(value));
     let lower: Vec<_> = found.iter().map(|text| lower_percents(text)).collect();
     found.extend(lower);
     found
+}
+
+/// As the URL standard has it, which leaves more as it is than RFC 3986 (url.spec.whatwg.org, percent-encode sets).
+fn in_url(value: &str) -> Vec<String> {
+    let Ok(mut url) = url::Url::parse("https://a/") else { return Vec::new() };
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.push(value);
+    }
+    url.set_query(Some(value));
+    url.set_fragment(Some(value));
+    let path = url.path().rsplit('/').next().map(str::to_owned);
+    path.into_iter().chain(url.query().map(str::to_owned)).chain(url.fragment().map(str::to_owned)).collect()
 }
 
 /// The same with `%2f` for `%2F`.
