@@ -5,6 +5,10 @@
 compiler=$1
 shift
 case " $* " in
+# Places in the code are then addresses in the file, which the report of coverage reads.
+*" --crate-name fuzz_"*) set -- "$@" -Crelocation-model=static ;;
+esac
+case " $* " in
 *" --crate-name kennel "* | *" --crate-name rmcp "* | *" --crate-name serde_json "* | *" --crate-name fuzz_"*)
     exec "$compiler" "$@" -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
         -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \

@@ -160,6 +160,14 @@ impl Home {
         HttpServer::start(command)
     }
 
+    /// The audit's lines of calls and of changes of grants, the oldest first, as `kennel audit show` gives them.
+    #[track_caller]
+    pub fn audit(&self) -> Vec<serde_json::Value> {
+        let shown = self.kennel(["audit", "show", "--last", "100000", "--format", "json"]);
+        let lines = shown.success().stdout.lines();
+        lines.map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+
     /// Removes everything now, failing when that is not possible.
     pub fn close(self) {
         self.dir.close().expect("the temporary folder can be removed");

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::client::{MODERN, modern_meta};
+use crate::wire::Wire;
 
 /// How long a test waits for a byte. Generous: a debug build compiles plugins in it.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -331,6 +332,17 @@ impl HttpRequest {
         self
     }
 
+    /// What the messages of its answer are held against.
+    fn wire(&self) -> Option<Wire> {
+        if !self.path.starts_with("/mcp") {
+            return None;
+        }
+        let version = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("mcp-protocol-version"));
+        let mut wire = version.map_or_else(Wire::default, |(_, version)| Wire::agreed_on(version));
+        wire.sent(&self.body);
+        Some(wire)
+    }
+
     fn head(&self, host: &str) -> String {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.path);
         if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
@@ -352,6 +364,8 @@ impl HttpRequest {
 pub struct HttpConnection {
     stream: BufReader<TcpStream>,
     host: String,
+    /// Of the last request; none for what carries no messages.
+    wire: Option<Wire>,
 }
 
 impl HttpConnection {
@@ -361,7 +375,7 @@ impl HttpConnection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { stream: BufReader::new(stream), host: address.to_string() })
+        Ok(Self { stream: BufReader::new(stream), host: address.to_string(), wire: None })
     }
 
     /// Writes bytes as they are.
@@ -371,6 +385,7 @@ impl HttpConnection {
 
     /// Writes a request without reading anything.
     pub fn begin(&mut self, request: &HttpRequest) -> std::io::Result<()> {
+        self.wire = request.wire();
         let mut bytes = request.head(&self.host).into_bytes();
         bytes.extend_from_slice(&request.body);
         self.raw(&bytes)
@@ -416,7 +431,7 @@ impl HttpConnection {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         let mut response =
-            HttpResponse { status, headers, wire: self, left: Left::Bytes(0), decoded: Vec::new() };
+            HttpResponse { status, headers, connection: self, left: Left::Bytes(0), decoded: Vec::new() };
         response.left = if response.header("transfer-encoding") == Some("chunked") {
             Left::Chunks
         } else {
@@ -441,7 +456,7 @@ pub struct HttpResponse {
     pub status: u16,
     /// The header fields, their names in lower case.
     pub headers: Vec<(String, String)>,
-    wire: HttpConnection,
+    connection: HttpConnection,
     left: Left,
     decoded: Vec<u8>,
 }
@@ -483,7 +498,7 @@ impl HttpResponse {
 
     /// How long reading may wait from now on.
     pub fn set_patience(&self, limit: Duration) {
-        self.wire.socket().set_read_timeout(Some(limit)).expect("a limit that is not zero");
+        self.connection.socket().set_read_timeout(Some(limit)).expect("a limit that is not zero");
     }
 
     /// Reads some more of the body; false at its end.
@@ -492,20 +507,20 @@ impl HttpResponse {
             Left::Nothing | Left::Bytes(0) => Ok(false),
             Left::Bytes(count) => {
                 self.decoded.resize(count, 0);
-                self.wire.stream.read_exact(&mut self.decoded)?;
+                self.connection.stream.read_exact(&mut self.decoded)?;
                 self.left = Left::Nothing;
                 Ok(true)
             }
             Left::Chunks => {
                 let mut line = String::new();
-                self.wire.stream.read_line(&mut line)?;
+                self.connection.stream.read_line(&mut line)?;
                 let size = usize::from_str_radix(line.trim(), 16)
                     .map_err(|error| std::io::Error::new(std::io::ErrorKind::UnexpectedEof, error))?;
                 let at = self.decoded.len();
                 self.decoded.resize(at + size, 0);
-                self.wire.stream.read_exact(&mut self.decoded[at..])?;
+                self.connection.stream.read_exact(&mut self.decoded[at..])?;
                 line.clear();
-                self.wire.stream.read_line(&mut line)?;
+                self.connection.stream.read_line(&mut line)?;
                 if size == 0 {
                     self.left = Left::Nothing;
                 }
@@ -527,11 +542,12 @@ impl HttpResponse {
         String::from_utf8(bytes).expect("UTF-8")
     }
 
-    /// The whole body as JSON.
+    /// The whole body as JSON; a message, when it is the answer of the endpoint.
     #[track_caller]
-    pub fn json(self) -> Value {
-        let status = self.status;
+    pub fn json(mut self) -> Value {
+        let (status, mut wire) = (self.status, self.connection.wire.take());
         let text = self.text();
+        hold(&mut wire, &text);
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{status} {text:?}: {error}"))
     }
 
@@ -553,7 +569,11 @@ impl HttpResponse {
     /// The next event; none at the stream's end.
     #[track_caller]
     pub fn event(&mut self) -> Option<SseEvent> {
-        self.try_event().unwrap_or_else(|error| panic!("no event: {error}"))
+        let event = self.try_event().unwrap_or_else(|error| panic!("no event: {error}"));
+        if let Some(event) = event.as_ref().filter(|event| !event.data.is_empty()) {
+            hold(&mut self.connection.wire, &event.data);
+        }
+        event
     }
 
     /// The messages of the answer to a request, whether they come in a stream or as one: its notifications, and its
@@ -581,6 +601,15 @@ impl HttpResponse {
     }
 }
 
+/// Panics when this is no message that the protocol has.
+#[track_caller]
+fn hold(wire: &mut Option<Wire>, message: &str) {
+    let Some(wire) = wire else { return };
+    wire.received(message.as_bytes());
+    let faults = wire.take_violations();
+    assert!(faults.is_empty(), "the protocol has no such message:\n{}", faults.join("\n"));
+}
+
 fn parse_event(block: &str) -> Option<SseEvent> {
     let mut event = SseEvent::default();
     let mut some = false;
@@ -602,4 +631,19 @@ fn parse_event(block: &str) -> Option<SseEvent> {
         some = true;
     }
     some.then_some(event)
+}
+
+#[cfg(all(test, feature = "schemas"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "the protocol has no such message")]
+    fn a_message_that_the_protocol_does_not_have_is_noticed() {
+        let request = modern_request(&json!(1), "tools/list", Value::Null);
+        hold(
+            &mut request.wire(),
+            r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","tools":{}}}"#,
+        );
+    }
 }

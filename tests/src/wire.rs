@@ -37,6 +37,12 @@ pub struct Wire {
 }
 
 impl Wire {
+    /// In the middle of a conversation that agreed on this revision.
+    pub fn agreed_on(revision: &str) -> Self {
+        let revision = revision.to_owned();
+        Self { agreed: Some(revision.clone()), spoken: [revision].into(), ..Self::default() }
+    }
+
     /// The client sent this line. Lines that are no message are none of the server's fault, so they are passed over.
     pub fn sent(&mut self, line: &[u8]) {
         let Ok(Value::Object(message)) = serde_json::from_slice(line) else { return };

@@ -10,7 +10,7 @@ use syn::visit::Visit;
 
 /// Each room and the rooms it may name, besides itself. Whoever stands further left may know those further right:
 /// cli → transport → mcp → catalog → plugin → sandbox; config, grants and observe are the shelves on the wall, of
-/// which config knows the grants it reads.
+/// which config knows the grants it reads, and observe those it tells of.
 const ROOMS: [(&str, &[&str]); 9] = [
     ("cli", &["transport", "mcp", "catalog", "plugin", "sandbox", "grants", "config", "observe"]),
     ("transport", &["mcp", "observe"]),
@@ -19,8 +19,8 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("plugin", &["sandbox", "grants", "config", "observe"]),
     ("sandbox", &["grants", "observe"]),
     ("config", &["grants"]),
+    ("observe", &["grants"]),
     ("grants", &[]),
-    ("observe", &[]),
 ];
 
 /// Crates that only some rooms may name.

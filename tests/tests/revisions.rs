@@ -265,16 +265,9 @@ fn trace_context_reaches_the_plugin_and_the_audit() {
     assert_eq!((&none["traceparent"], &none["tracestate"]), (&Value::Null, &Value::Null));
     client.end_input();
     client.exit(PATIENCE).unwrap();
-    let audit: String = std::fs::read_dir(home.path().join("audit"))
-        .unwrap()
-        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
-        .collect();
-    let calls: Vec<Value> = audit
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .filter(|line| line["name"] == "chores__traced")
-        .collect();
-    assert_eq!(calls.len(), 2, "{audit}");
+    let audit = home.audit();
+    let calls: Vec<&Value> = audit.iter().filter(|line| line["name"] == "chores__traced").collect();
+    assert_eq!(calls.len(), 2, "{audit:?}");
     assert_eq!((&calls[0]["trace"], calls[1].get("trace")), (&json!(trace), None));
 }
 

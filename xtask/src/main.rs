@@ -8,6 +8,7 @@ mod bench;
 mod clients;
 mod conformance;
 mod demo;
+mod fuzz;
 mod lint;
 mod plugins;
 mod test;
@@ -44,6 +45,14 @@ enum Task {
     Clients,
     /// Run the protocol's conformance suite, every scenario of three revisions, against the plugin `everything`.
     Conformance,
+    /// Fuzz the parsers of what comes from outside, and say how much of the code that reached.
+    Fuzz {
+        /// For each target.
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
+        /// Names of files in fuzz/targets; all by default.
+        targets: Vec<String>,
+    },
     /// Check formatting, lints and dependencies.
     Lint,
     /// Build for release and run the benchmarks.
@@ -62,6 +71,7 @@ fn main() -> ExitCode {
         Task::Hostile => plugins::build_hostile(&workspace),
         Task::Clients => clients::install(&workspace),
         Task::Conformance => conformance::run(&workspace),
+        Task::Fuzz { minutes, targets } => fuzz::run(&workspace, minutes, &targets),
         Task::Lint => lint::run(&workspace),
         Task::Bench { args } => bench::run(&workspace, &args),
     });

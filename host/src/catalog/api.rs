@@ -97,6 +97,8 @@ pub struct CallInfo {
     pub cancel: CancellationToken,
     /// Who calls.
     pub client: ClientFacts,
+    /// Nothing else waits for the thread that makes the call, so the call may begin on it.
+    pub alone: bool,
     /// Whether the client asked for progress of this call.
     pub progress: bool,
     /// The least grave log level the client wants to hear; none means no log lines.
@@ -147,6 +149,9 @@ pub enum CallFailure {
     /// A grant is missing.
     #[error("{0}")]
     Denied(String),
+    /// A person took back, while the call ran, what the plugin held when it began; the text says what.
+    #[error("{0}; call again to go on with what it holds now")]
+    Revoked(String),
     /// The guest trapped or panicked.
     #[error("{0}")]
     Trap(String),

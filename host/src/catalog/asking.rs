@@ -1,10 +1,13 @@
 //! What a plugin may ask of the person, the model and the client behind a call: only what it was granted, and only
 //! so much. Says nothing of how a question is put or whether its shape is right; that is the protocol's room.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use crate::grants::{Decision, Operation, decide};
 use crate::plugin::Plugin;
-use crate::sandbox::{Budget, CallError, Finished, LimitHit, contract as wit, json};
+use crate::sandbox::{Budget, CallError, Counters, Finished, LimitHit, contract as wit, json};
 
 use super::api::{CallFailure, CallInfo};
 use super::types::Asker;
@@ -12,6 +15,9 @@ use super::types::Asker;
 /// Most times a plugin is entered again for one call. A client that is asked for more gives up too: the protocol's
 /// libraries follow ten rounds.
 pub const MAX_ROUNDS: u32 = 8;
+
+/// Bytes of a question's key that the audit is told.
+const MAX_KEY: usize = 64;
 
 /// What a call has asked so far, over all its rounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,10 +34,12 @@ pub struct Spent {
 pub(super) trait MayAsk {
     /// The questions.
     fn pending(&self) -> Option<&wit::Pending>;
+    /// Whether it says that the call failed.
+    fn failed(&self) -> bool;
 }
 
 macro_rules! may_ask {
-    ($($outcome:ty),*) => {$(
+    ($($outcome:ty: $failed:expr),*) => {$(
         impl MayAsk for $outcome {
             fn pending(&self) -> Option<&wit::Pending> {
                 match self {
@@ -39,11 +47,19 @@ macro_rules! may_ask {
                     Self::Complete(_) => None,
                 }
             }
+
+            fn failed(&self) -> bool {
+                matches!(self, Self::Complete(result) if $failed(result))
+            }
         }
     )*};
 }
 
-may_ask!(wit::ToolOutcome, wit::ReadOutcome, wit::PromptOutcome);
+may_ask!(
+    wit::ToolOutcome: |result: &wit::ToolResult| result.is_error,
+    wit::ReadOutcome: |_| false,
+    wit::PromptOutcome: |_| false
+);
 
 /// Who asks, as its answers have to find it again.
 pub(super) fn asker(plugin: &Plugin) -> Asker {
@@ -72,10 +88,15 @@ pub(super) fn same(plugin: &Plugin, call: &CallInfo) -> Result<(), CallFailure> 
 
 /// What a call has spent with the questions it asks now; nothing when it asks none. Questions that the plugin may not
 /// ask become the call's failure.
-pub(super) fn admit<T: MayAsk>(plugin: &Plugin, call: &CallInfo, finished: &mut Finished<T>) -> Spent {
+pub(super) fn admit<T: MayAsk>(
+    plugin: &Plugin,
+    call: &CallInfo,
+    finished: &mut Finished<T>,
+    counters: &Counters,
+) -> Spent {
     let before = call.resumption.as_ref().map_or_else(Spent::default, |resumption| resumption.spent);
     let Some(pending) = finished.result.as_ref().ok().and_then(MayAsk::pending) else { return before };
-    match count(plugin, before, pending) {
+    match count(plugin, before, pending, counters) {
         Ok(spent) => spent,
         Err(error) => {
             finished.result = Err(error);
@@ -84,22 +105,29 @@ pub(super) fn admit<T: MayAsk>(plugin: &Plugin, call: &CallInfo, finished: &mut 
     }
 }
 
-fn count(plugin: &Plugin, before: Spent, pending: &wit::Pending) -> Result<Spent, CallError> {
+fn count(
+    plugin: &Plugin,
+    before: Spent,
+    pending: &wit::Pending,
+    counters: &Counters,
+) -> Result<Spent, CallError> {
     let (grants, limits) = (&plugin.holding.grants, &plugin.config.limits);
     let mut spent = Spent { rounds: before.rounds.saturating_add(1), ..before };
     for asked in &pending.questions {
-        let (granted, what, key) = match &asked.question {
+        let (operation, what, key) = match &asked.question {
             wit::Question::ElicitForm(_) | wit::Question::ElicitUrl(_) => {
-                (grants.elicit, "ask the person", "elicit")
+                (Operation::Elicit, "to ask the person", "elicit")
             }
-            wit::Question::Sample(_) => (grants.sample, "ask the client's model", "sample"),
-            wit::Question::ListRoots => (grants.roots, "ask for the client's directories", "roots"),
+            wit::Question::Sample(_) => (Operation::Sample, "to ask the client's model", "sample"),
+            wit::Question::ListRoots => (Operation::Roots, "to ask for the client's directories", "roots"),
         };
-        if !granted {
+        if let Decision::Denied(reason) = decide(grants, &operation) {
+            counters.denied(what);
             return Err(CallError::Plugin(wit::Error::Denied(format!(
-                "to {what} was not granted; a person can write `{key} = true` for it in kennel.toml"
+                "{reason}; a person can write `{key} = true` for it in kennel.toml"
             ))));
         }
+        counters.allowed(&Arc::from(what));
         spent.questions = spent.questions.saturating_add(1);
         if let wit::Question::Sample(params) = &asked.question {
             spent.sample_tokens = spent.sample_tokens.saturating_add(tokens(params));
@@ -124,9 +152,14 @@ fn tokens(params: &str) -> u64 {
     json::parse(params).ok().and_then(|params| params.get("maxTokens")?.as_u64()).unwrap_or(0)
 }
 
-/// The round and its questions, for the audit: their kinds and keys, never their words.
+/// For the audit: that the call failed by its own word, or the round's questions, their kinds and keys but never their
+/// words.
 pub(super) fn told<T: MayAsk>(result: &Result<T, CallError>) -> Option<String> {
-    let pending = result.as_ref().ok()?.pending()?;
+    let answer = result.as_ref().ok()?;
+    if answer.failed() {
+        return Some("tool error".into());
+    }
+    let pending = answer.pending()?;
     let each = pending.questions.iter().map(|asked| {
         let kind = match &asked.question {
             wit::Question::ElicitForm(_) => "form",
@@ -134,7 +167,8 @@ pub(super) fn told<T: MayAsk>(result: &Result<T, CallError>) -> Option<String> {
             wit::Question::Sample(_) => "sample",
             wit::Question::ListRoots => "roots",
         };
-        format!("{kind} {:?}", asked.key)
+        let key = asked.key.get(..asked.key.floor_char_boundary(MAX_KEY)).unwrap_or_default();
+        format!("{kind} {key:?}")
     });
     Some(format!("asks {}", each.collect::<Vec<_>>().join(", ")))
 }

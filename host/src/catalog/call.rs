@@ -3,17 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use futures::future::join_all;
 use serde_json::Value;
 use tokio::sync::broadcast;
 
-use crate::observe::{Captured as Printed, Record};
+use crate::observe::Captured as Printed;
+use crate::observe::audit::Arguments as Told;
 use crate::plugin::Plugin;
 use crate::sandbox::{self, CallError, Finished, Usage, contract};
 
 use super::api::{Arguments, Backend, CallFailure, CallInfo, Change, Done, Snapshot};
+use super::audited::Line;
 use super::convert;
 use super::events::Relay;
 use super::types::{
@@ -42,11 +43,123 @@ impl Backend for Catalog {
         arguments: Arguments,
         call: CallInfo,
     ) -> Result<Done<ToolResult>, CallFailure> {
+        let mut line = self.line("tools/call", name, &call, Told::Text(arguments.clone())).await?;
+        let done = self.tool(&mut line, name, &arguments, call).await;
+        line.answered(&done);
+        done
+    }
+
+    async fn list_resources(&self, call: CallInfo) -> Result<Vec<ResourceInfo>, CallFailure> {
+        let view = self.view();
+        let lists = join_all(view.with_resources.iter().map(|plugin| self.resources_of(plugin, &call))).await;
+        let mut seen = std::collections::HashSet::new();
+        let mut all = Vec::new();
+        for resource in lists.iter().flat_map(|list| list.iter()) {
+            // The first owner keeps a URI.
+            if seen.insert(resource.uri.as_str()) {
+                all.push(resource.clone());
+            }
+        }
+        Ok(all)
+    }
+
+    async fn read_resource(
+        &self,
+        uri: &str,
+        call: CallInfo,
+    ) -> Result<Done<Vec<ResourceContents>>, CallFailure> {
+        let mut line = self.line("resources/read", uri, &call, Told::None).await?;
+        let done = self.read(&mut line, uri, call).await;
+        line.answered(&done);
+        done
+    }
+
+    async fn subscribe(&self, uri: &str, call: CallInfo) -> Result<(), CallFailure> {
+        let plugin = self.resource_owner(uri, &call).await?;
+        let start = |context| plugin.program.call(sandbox::Subscribe(uri.to_owned()), context);
+        let finished = self.run(&plugin, ("resources/subscribe", uri), &call, start).await?;
+        if let Err(CallError::Plugin(contract::Error::Unknown(_))) = &finished.result {
+            return Err(CallFailure::NotFound(uri.to_owned()));
+        }
+        outcome(&plugin, finished)?;
+        if self.shared.subscribers.add(uri, &plugin.config.name) {
+            Ok(())
+        } else {
+            Err(CallFailure::Busy("too many resources are subscribed to; try again later".into()))
+        }
+    }
+
+    async fn unsubscribe(&self, uri: &str, call: CallInfo) -> Result<(), CallFailure> {
+        let Some(owner) = self.shared.subscribers.remove(uri) else { return Ok(()) };
+        let view = self.view();
+        // A plugin that is gone need not be told.
+        let Some(plugin) = view.with_resources.iter().find(|plugin| plugin.config.name == owner) else {
+            return Ok(());
+        };
+        let start = |context| plugin.program.call(sandbox::Unsubscribe(uri.to_owned()), context);
+        let finished = self.run(plugin, ("resources/unsubscribe", uri), &call, start).await?;
+        outcome(plugin, finished).map(|_| ())
+    }
+
+    async fn get_prompt(
+        &self,
+        name: &str,
+        arguments: BTreeMap<String, String>,
+        call: CallInfo,
+    ) -> Result<Done<PromptResult>, CallFailure> {
+        let told = serde_json::to_string(&arguments).map_or(Told::None, |text| Told::Text(text.into()));
+        let mut line = self.line("prompts/get", name, &call, told).await?;
+        let done = self.prompt(&mut line, name, arguments, call).await;
+        line.answered(&done);
+        done
+    }
+
+    async fn complete(&self, request: CompletionCall, call: CallInfo) -> Result<Completions, CallFailure> {
+        let view = self.view();
+        let (plugin, reference) = match &request.reference {
+            Reference::Prompt(name) => {
+                let entry = view.prompts.get(name).ok_or_else(|| CallFailure::NotFound(name.clone()))?;
+                (&entry.plugin, contract::Reference::Prompt(entry.name.clone()))
+            }
+            Reference::Template(template) => {
+                let owner = view.templates.iter().find(|(text, _)| text == template);
+                let (_, plugin) = owner.ok_or_else(|| CallFailure::NotFound(template.clone()))?;
+                (plugin, contract::Reference::Template(template.clone()))
+            }
+        };
+        if !plugin.definitions.completion {
+            return Ok(Completions::default());
+        }
+        let operation = sandbox::Complete(contract::CompletionCall {
+            reference,
+            argument: request.argument.clone(),
+            value: request.value.clone(),
+            settled: request.settled.clone(),
+        });
+        let name = match &request.reference {
+            Reference::Prompt(name) => name,
+            Reference::Template(template) => template,
+        };
+        let start = |context| plugin.program.call(operation, context);
+        let finished = self.run(plugin, ("completion/complete", name), &call, start).await?;
+        outcome(plugin, finished).map(|(completions, _, _)| convert::completions(completions))
+    }
+}
+
+impl Catalog {
+    async fn tool(
+        &self,
+        line: &mut Line,
+        name: &str,
+        arguments: &Arguments,
+        call: CallInfo,
+    ) -> Result<Done<ToolResult>, CallFailure> {
         let view = self.view();
         let entry = view.tools.get(name).ok_or_else(|| CallFailure::NotFound(name.to_owned()))?;
         let plugin = &entry.plugin;
+        line.of(plugin);
         asking::same(plugin, &call)?;
-        let value: Value = serde_json::from_str(&arguments).map_err(|error| {
+        let value: Value = serde_json::from_str(arguments).map_err(|error| {
             CallFailure::InvalidArguments(format!("invalid arguments: not JSON: {error}"))
         })?;
         entry
@@ -60,10 +173,8 @@ impl Backend for Catalog {
             resumption: resumption(&call),
             meta: meta(&call),
         });
-        let context = self.context(plugin, &call);
-        let mut finished = plugin.program.call(operation, context).await;
-        let spent = asking::admit(plugin, &call, &mut finished);
-        self.record(plugin, "tools/call", name, &call, &finished, &arguments);
+        let mut finished = plugin.program.call(operation, self.context(plugin, &call, line)).await;
+        let spent = Self::ended(plugin, &call, line, &mut finished);
         let (outcome, usage, denials) = outcome(plugin, finished)?;
         let mut outcome = convert::tool_outcome(outcome, (asking::asker(plugin), spent))
             .map_err(|broken| breach(plugin, &broken))?;
@@ -86,35 +197,22 @@ impl Backend for Catalog {
         Ok(Done { outcome, usage })
     }
 
-    async fn list_resources(&self, call: CallInfo) -> Result<Vec<ResourceInfo>, CallFailure> {
-        let view = self.view();
-        let lists = join_all(view.with_resources.iter().map(|plugin| self.resources_of(plugin, &call))).await;
-        let mut seen = std::collections::HashSet::new();
-        let mut all = Vec::new();
-        for resource in lists.iter().flat_map(|list| list.iter()) {
-            // The first owner keeps a URI.
-            if seen.insert(resource.uri.as_str()) {
-                all.push(resource.clone());
-            }
-        }
-        Ok(all)
-    }
-
-    async fn read_resource(
+    async fn read(
         &self,
+        line: &mut Line,
         uri: &str,
         call: CallInfo,
     ) -> Result<Done<Vec<ResourceContents>>, CallFailure> {
         let plugin = self.resource_owner(uri, &call).await?;
+        line.of(&plugin);
         asking::same(&plugin, &call)?;
         let operation = sandbox::ReadResource(contract::ResourceCall {
             uri: uri.to_owned(),
             resumption: resumption(&call),
             meta: meta(&call),
         });
-        let mut finished = plugin.program.call(operation, self.context(&plugin, &call)).await;
-        let spent = asking::admit(&plugin, &call, &mut finished);
-        self.record(&plugin, "resources/read", uri, &call, &finished, "");
+        let mut finished = plugin.program.call(operation, self.context(&plugin, &call, line)).await;
+        let spent = Self::ended(&plugin, &call, line, &mut finished);
         if let Err(CallError::Plugin(contract::Error::Unknown(_))) = &finished.result {
             return Err(CallFailure::NotFound(uri.to_owned()));
         }
@@ -124,35 +222,9 @@ impl Backend for Catalog {
         Ok(Done { outcome, usage })
     }
 
-    async fn subscribe(&self, uri: &str, call: CallInfo) -> Result<(), CallFailure> {
-        let plugin = self.resource_owner(uri, &call).await?;
-        let context = self.context(&plugin, &call);
-        let finished = plugin.program.call(sandbox::Subscribe(uri.to_owned()), context).await;
-        if let Err(CallError::Plugin(contract::Error::Unknown(_))) = &finished.result {
-            return Err(CallFailure::NotFound(uri.to_owned()));
-        }
-        outcome(&plugin, finished)?;
-        if self.shared.subscribers.add(uri, &plugin.config.name) {
-            Ok(())
-        } else {
-            Err(CallFailure::Busy("too many resources are subscribed to; try again later".into()))
-        }
-    }
-
-    async fn unsubscribe(&self, uri: &str, call: CallInfo) -> Result<(), CallFailure> {
-        let Some(owner) = self.shared.subscribers.remove(uri) else { return Ok(()) };
-        let view = self.view();
-        // A plugin that is gone need not be told.
-        let Some(plugin) = view.with_resources.iter().find(|plugin| plugin.config.name == owner) else {
-            return Ok(());
-        };
-        let context = self.context(plugin, &call);
-        let finished = plugin.program.call(sandbox::Unsubscribe(uri.to_owned()), context).await;
-        outcome(plugin, finished).map(|_| ())
-    }
-
-    async fn get_prompt(
+    async fn prompt(
         &self,
+        line: &mut Line,
         name: &str,
         arguments: BTreeMap<String, String>,
         call: CallInfo,
@@ -160,6 +232,7 @@ impl Backend for Catalog {
         let view = self.view();
         let entry = view.prompts.get(name).ok_or_else(|| CallFailure::NotFound(name.to_owned()))?;
         let plugin = &entry.plugin;
+        line.of(plugin);
         asking::same(plugin, &call)?;
         if let Some(missing) = entry.required.iter().find(|required| !arguments.contains_key(*required)) {
             return Err(CallFailure::InvalidArguments(format!(
@@ -172,44 +245,44 @@ impl Backend for Catalog {
             resumption: resumption(&call),
             meta: meta(&call),
         });
-        let mut finished = plugin.program.call(operation, self.context(plugin, &call)).await;
-        let spent = asking::admit(plugin, &call, &mut finished);
-        self.record(plugin, "prompts/get", name, &call, &finished, "");
+        let mut finished = plugin.program.call(operation, self.context(plugin, &call, line)).await;
+        let spent = Self::ended(plugin, &call, line, &mut finished);
         let (outcome, usage, _) = outcome(plugin, finished)?;
         let outcome = convert::prompt_outcome(outcome, (asking::asker(plugin), spent))
             .map_err(|broken| breach(plugin, &broken))?;
         Ok(Done { outcome, usage })
     }
 
-    async fn complete(&self, request: CompletionCall, call: CallInfo) -> Result<Completions, CallFailure> {
-        let view = self.view();
-        let (plugin, reference) = match &request.reference {
-            Reference::Prompt(name) => {
-                let entry = view.prompts.get(name).ok_or_else(|| CallFailure::NotFound(name.clone()))?;
-                (&entry.plugin, contract::Reference::Prompt(entry.name.clone()))
-            }
-            Reference::Template(template) => {
-                let owner = view.templates.iter().find(|(text, _)| text == template);
-                let (_, plugin) = owner.ok_or_else(|| CallFailure::NotFound(template.clone()))?;
-                (plugin, contract::Reference::Template(template.clone()))
-            }
-        };
-        if !plugin.definitions.completion {
-            return Ok(Completions::default());
-        }
-        let operation = sandbox::Complete(contract::CompletionCall {
-            reference,
-            argument: request.argument,
-            value: request.value,
-            settled: request.settled,
-        });
-        let finished = plugin.program.call(operation, self.context(plugin, &call)).await;
-        outcome(plugin, finished).map(|(completions, _, _)| convert::completions(completions))
+    /// Runs what asks nothing and has no arguments worth a digest.
+    async fn run<T, F: Future<Output = Finished<T>> + Send>(
+        &self,
+        plugin: &Arc<Plugin>,
+        (method, name): (&'static str, &str),
+        call: &CallInfo,
+        start: impl FnOnce(sandbox::CallContext) -> F,
+    ) -> Result<Finished<T>, CallFailure> {
+        let mut line = self.line(method, name, call, Told::None).await?;
+        line.of(plugin);
+        let finished = start(self.context(plugin, call, &line)).await;
+        line.finished(&finished, None);
+        Self::tell(plugin, &finished);
+        Ok(finished)
     }
-}
 
-impl Catalog {
-    fn context(&self, plugin: &Arc<Plugin>, call: &CallInfo) -> sandbox::CallContext {
+    /// What is noted when a plugin answered: what it asks, its line, what it printed.
+    fn ended<T: asking::MayAsk>(
+        plugin: &Plugin,
+        call: &CallInfo,
+        line: &mut Line,
+        finished: &mut Finished<T>,
+    ) -> asking::Spent {
+        let spent = asking::admit(plugin, call, finished, line.counters());
+        line.finished(finished, asking::told(&finished.result));
+        Self::tell(plugin, finished);
+        spent
+    }
+
+    fn context(&self, plugin: &Arc<Plugin>, call: &CallInfo, line: &Line) -> sandbox::CallContext {
         let can = &call.client.can;
         sandbox::CallContext {
             caller: sandbox::Caller {
@@ -225,15 +298,18 @@ impl Catalog {
                 progress: call.progress,
             },
             cancel: call.cancel.clone(),
+            begin_here: call.alone,
             events: Relay::new(
                 plugin,
                 call,
                 &self.shared.changes,
                 &self.shared.lists,
+                &self.shared.relist,
                 &self.shared.subscribers,
             ),
             traceparent: call.trace.traceparent.clone(),
             tracestate: call.trace.tracestate.clone(),
+            counters: line.counters().clone(),
         }
     }
 
@@ -243,8 +319,9 @@ impl Catalog {
         if let Some(kept) = self.shared.lists.get(name, caller) {
             return kept;
         }
-        let finished = plugin.program.call(sandbox::ListResources(), self.context(plugin, call)).await;
-        let listed = outcome(plugin, finished).and_then(|(list, _, _)| {
+        let start = |context| plugin.program.call(sandbox::ListResources(), context);
+        let finished = self.run(plugin, ("resources/list", name.as_str()), call, start).await;
+        let listed = finished.and_then(|finished| outcome(plugin, finished)).and_then(|(list, _, _)| {
             let made: Result<Vec<_>, _> = list.into_iter().map(convert::resource).collect();
             made.map_err(|broken| breach(plugin, &broken))
         });
@@ -272,42 +349,14 @@ impl Catalog {
         view.template_owner(uri).cloned().ok_or_else(|| CallFailure::NotFound(uri.to_owned()))
     }
 
-    /// Leaves the audit line of a call, and what the guest printed in the host's log.
-    fn record<T: asking::MayAsk>(
-        &self,
-        plugin: &Arc<Plugin>,
-        method: &'static str,
-        name: &str,
-        call: &CallInfo,
-        finished: &Finished<T>,
-        arguments: &str,
-    ) {
-        let plugin_name = plugin.config.name.as_str();
+    /// What the guest printed, and what it was denied, in the host's log.
+    fn tell<T>(plugin: &Plugin, finished: &Finished<T>) {
+        let name = plugin.config.name.as_str();
         for (stream, printed) in [("stdout", &finished.stdout), ("stderr", &finished.stderr)] {
-            Printed { plugin: plugin_name, stream, text: &printed.text, dropped: printed.dropped }.log();
+            Printed { plugin: name, stream, text: &printed.text, dropped: printed.dropped }.log();
         }
         for denial in &finished.denials {
-            tracing::warn!(plugin = plugin_name, "denied: {denial}");
-        }
-        if let Some(audit) = &self.shared.audit {
-            audit.record(Record {
-                time: SystemTime::now(),
-                plugin: plugin_name.to_owned(),
-                digest: plugin.digest.to_string(),
-                method,
-                name: name.to_owned(),
-                caller: call.client.caller.to_string(),
-                trace: call.trace.traceparent.clone(),
-                arguments: arguments.len(),
-                round: call.resumption.as_ref().map_or(0, |resumption| resumption.spent.rounds),
-                outcome: match (&finished.result, asking::told(&finished.result)) {
-                    (Ok(_), Some(asks)) => asks,
-                    (Ok(_), None) => "ok".to_owned(),
-                    (Err(error), _) => error.to_string(),
-                },
-                denials: finished.denials.clone(),
-                usage: finished.usage.clone(),
-            });
+            tracing::warn!(plugin = name, "denied: {denial}");
         }
     }
 }
@@ -349,6 +398,7 @@ fn outcome<T>(plugin: &Plugin, finished: Finished<T>) -> Result<(T, Usage, Vec<S
         CallError::Limit(_) => CallFailure::Limit(text),
         CallError::Panicked { .. } | CallError::Trapped(_) | CallError::Exited(_) => CallFailure::Trap(text),
         CallError::Cancelled => CallFailure::Cancelled,
+        CallError::Revoked(_) => CallFailure::Revoked(text),
         CallError::Busy(_) => CallFailure::Busy(text),
         CallError::Unsupported(_) | CallError::NoCode(_) | CallError::Internal(_) => {
             CallFailure::Internal(text)

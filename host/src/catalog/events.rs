@@ -11,6 +11,7 @@ use crate::plugin::Plugin;
 use crate::sandbox::{Events, ListKind, json};
 
 use super::api::{CallEvents, CallInfo, Change};
+use super::relist::Relist;
 use super::resources::Lists;
 use super::subscribers::Subscribers;
 use super::types::LogLevel;
@@ -22,6 +23,7 @@ pub(super) struct Relay {
     pub(super) log_level: Option<LogLevel>,
     pub(super) changes: broadcast::Sender<Change>,
     pub(super) lists: Lists,
+    pub(super) relist: Relist,
     pub(super) subscribers: Subscribers,
 }
 
@@ -31,6 +33,7 @@ impl Relay {
         call: &CallInfo,
         changes: &broadcast::Sender<Change>,
         lists: &Lists,
+        relist: &Relist,
         subscribers: &Subscribers,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -39,6 +42,7 @@ impl Relay {
             log_level: call.log_level,
             changes: changes.clone(),
             lists: lists.clone(),
+            relist: relist.clone(),
             subscribers: subscribers.clone(),
         })
     }
@@ -66,6 +70,9 @@ impl Events for Relay {
     }
 
     fn list_changed(&self, kind: ListKind) {
+        if kind != ListKind::Resources {
+            self.relist.wanted(&self.plugin);
+        }
         let change = match kind {
             ListKind::Tools => Change::Tools,
             ListKind::Prompts => Change::Prompts,

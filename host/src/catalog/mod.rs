@@ -3,9 +3,13 @@
 
 pub mod api;
 mod asking;
+mod audited;
 mod call;
 mod convert;
 mod events;
+mod names;
+mod plain;
+mod relist;
 mod resources;
 pub mod schema;
 mod subscribers;
@@ -22,9 +26,11 @@ use crate::sandbox::Usage;
 pub use crate::sandbox::json;
 
 use api::Change;
+use relist::Relist;
 use resources::Lists;
 use subscribers::Subscribers;
 use view::View;
+pub use view::public_name;
 
 /// Changes kept for a client that is slow to hear of them; after that it hears that it missed some.
 const CHANGES: usize = 256;
@@ -40,6 +46,7 @@ struct Shared {
     changes: broadcast::Sender<Change>,
     ready: watch::Sender<bool>,
     lists: Lists,
+    relist: Relist,
     subscribers: Subscribers,
     audit: Option<Audit<Usage>>,
 }
@@ -53,6 +60,7 @@ impl Catalog {
             changes: broadcast::Sender::new(CHANGES),
             ready: watch::Sender::new(false),
             lists: Lists::default(),
+            relist: Relist::default(),
             subscribers: Subscribers::default(),
             audit,
         };
@@ -65,13 +73,23 @@ impl Catalog {
     }
 
     /// Follows the library: a new set of plugins becomes the catalog at once, and clients are told what
-    /// is different. Ends with the library.
+    /// is different; plugins that say that their lists changed are asked again. Ends with the library.
     pub async fn follow(self, mut statuses: watch::Receiver<Arc<Vec<Status>>>) {
         loop {
             let now = statuses.borrow_and_update().clone();
             self.show(&now);
-            if statuses.changed().await.is_err() {
-                return;
+            loop {
+                tokio::select! {
+                    changed = statuses.changed() => match changed {
+                        Ok(()) => break,
+                        Err(_) => return,
+                    },
+                    plugins = self.shared.relist.next() => {
+                        for plugin in plugins {
+                            tokio::spawn(self.shared.relist.clone().ask(plugin));
+                        }
+                    }
+                }
             }
         }
     }
@@ -100,6 +118,7 @@ impl Catalog {
         }
         *self.shared.view.write().unwrap_or_else(PoisonError::into_inner) = view.clone();
         self.shared.lists.clear();
+        self.tell_changes(&before.plugins, &view.plugins);
 
         let (old, new) = (&before.snapshot, &view.snapshot);
         let owners = |view: &View| -> Vec<_> {

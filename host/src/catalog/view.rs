@@ -4,13 +4,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::grants::{DirectoryMode, Grants};
+use crate::grants::Grants;
+use crate::observe::escape_for_people;
 use crate::plugin::Plugin;
 
 use super::api::Snapshot;
-use super::convert;
+use super::names::Names;
 use super::schema::Schema;
 use super::types::{Prompt, ResourceTemplate, Tool, ToolAnnotations};
+use super::{convert, plain};
 
 /// Longest public name: what the strictest model accepts, `^[a-zA-Z0-9_-]{1,64}$`.
 const MAX_NAME: usize = 64;
@@ -43,27 +45,37 @@ pub(super) struct View {
     pub(super) templates: Vec<(String, Arc<Plugin>)>,
     /// Plugins with resources, in the order in which URIs are theirs.
     pub(super) with_resources: Vec<Arc<Plugin>>,
-    /// All plugins, in the order of ownership.
+    /// All plugins.
+    pub(super) plugins: Vec<Arc<Plugin>>,
+    /// Their names, in the order of ownership.
     owners: Vec<String>,
+    tool_names: Names,
+    prompt_names: Names,
     /// What was left out and why, one line each.
     pub(super) faults: Vec<String>,
 }
 
 impl View {
-    /// Merges the plugins. A name belongs to the plugin that had it before, or else to the first by name;
-    /// a newcomer that wants the same name does not get it.
+    /// Merges the plugins. A name belongs to a plugin that a person approved before one that nobody did, then to the one
+    /// that had it before, or else to the first by name; a newcomer that wants the same name, or one like it, does not
+    /// get it.
     pub(super) fn merge(before: &Self, plugins: &[Arc<Plugin>]) -> Self {
         let mut plugins = plugins.to_vec();
         let rank = |plugin: &Arc<Plugin>| {
             let name = plugin.config.name.as_str();
-            before.owners.iter().position(|owner| owner == name).unwrap_or(usize::MAX)
+            let had = before.owners.iter().position(|owner| owner == name).unwrap_or(usize::MAX);
+            (plugin.holding.unapproved.is_some(), had)
         };
         plugins.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.config.name.cmp(&b.config.name)));
 
         let mut view = Self::default();
         let mut lists = Snapshot::default();
         for plugin in &plugins {
-            view.owners.push(plugin.config.name.to_string());
+            let (name, prefix) = (plugin.config.name.to_string(), &plugin.config.prefix);
+            view.tool_names.claim(prefix, &name);
+            view.prompt_names.claim(prefix, &name);
+            view.owners.push(name);
+            view.plugins.push(plugin.clone());
             view.add_tools(plugin, &mut lists.tools);
             view.add_prompts(plugin, &mut lists.prompts);
             view.add_templates(plugin, &mut lists.templates);
@@ -91,14 +103,14 @@ impl View {
     }
 
     fn tool(
-        &self,
+        &mut self,
         plugin: &Arc<Plugin>,
         tool: &crate::sandbox::contract::Tool,
     ) -> Result<(Tool, ToolEntry), String> {
         let mut public = convert::tool(tool.clone()).map_err(|broken| broken.to_string())?;
         public.name = public_name(&plugin.config.prefix, &tool.name)?;
-        if let Some(owner) = self.tools.get(&public.name) {
-            return Err(taken(&public.name, owner.plugin.config.name.as_str()));
+        if plugin.holding.unapproved.is_some() {
+            plain::tool(&mut public);
         }
         public.annotations = Some(true_annotations(public.annotations.take(), &plugin.holding.grants));
         let input =
@@ -107,16 +119,18 @@ impl View {
             Some(schema) => Some(Schema::compile(schema).map_err(|why| format!("its output schema: {why}"))?),
             None => None,
         };
+        self.tool_names.give(&public.name, &plugin.config.prefix, plugin.config.name.as_str())?;
         Ok((public, ToolEntry { plugin: plugin.clone(), name: tool.name.clone(), input, output }))
     }
 
     fn add_prompts(&mut self, plugin: &Arc<Plugin>, list: &mut Vec<Prompt>) {
         for prompt in &plugin.definitions.prompts {
             let made = public_name(&plugin.config.prefix, &prompt.name).and_then(|name| {
-                if let Some(owner) = self.prompts.get(&name) {
-                    return Err(taken(&name, owner.plugin.config.name.as_str()));
+                let mut public = convert::prompt(prompt.clone()).map_err(|broken| broken.to_string())?;
+                if plugin.holding.unapproved.is_some() {
+                    plain::prompt(&mut public);
                 }
-                let public = convert::prompt(prompt.clone()).map_err(|broken| broken.to_string())?;
+                self.prompt_names.give(&name, &plugin.config.prefix, plugin.config.name.as_str())?;
                 Ok(Prompt { name, ..public })
             });
             match made {
@@ -144,7 +158,10 @@ impl View {
                 continue;
             }
             match convert::template(template.clone()) {
-                Ok(public) => {
+                Ok(mut public) => {
+                    if plugin.holding.unapproved.is_some() {
+                        plain::template(&mut public);
+                    }
                     self.templates.push((text.clone(), plugin.clone()));
                     list.push(public);
                 }
@@ -154,7 +171,8 @@ impl View {
     }
 
     fn fault(&mut self, plugin: &Arc<Plugin>, what: &str, name: &str, why: &str) {
-        self.faults.push(format!("plugin `{}`: its {what} {name:?} is left out: {why}", plugin.config.name));
+        let line = format!("plugin `{}`: its {what} {name:?} is left out: {why}", plugin.config.name);
+        self.faults.push(escape_for_people(&line).into_owned());
     }
 
     /// The plugin with the template that fits a URI best: the longest literal beginning. Whether the
@@ -169,7 +187,11 @@ impl View {
     }
 }
 
-pub(super) fn public_name(prefix: &str, name: &str) -> Result<String, String> {
+/// The name under which clients see a plugin's tool or prompt.
+///
+/// # Errors
+/// When it is longer than every client takes.
+pub fn public_name(prefix: &str, name: &str) -> Result<String, String> {
     let public = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}__{name}") };
     if public.len() <= MAX_NAME {
         Ok(public)
@@ -178,18 +200,11 @@ pub(super) fn public_name(prefix: &str, name: &str) -> Result<String, String> {
     }
 }
 
-fn taken(name: &str, owner: &str) -> String {
-    format!("{name:?} belongs to plugin `{owner}`; set another `prefix` in kennel.toml")
-}
-
 /// What a tool may say of its effects, given what its plugin holds (DESIGN 4.8): without a way out it is
 /// no open world; what can change something is not read-only whatever it says, and what cannot is not destructive.
 fn true_annotations(claimed: Option<ToolAnnotations>, grants: &Grants) -> ToolAnnotations {
     let mut said = claimed.unwrap_or_default();
-    let network = !grants.http.is_empty();
-    let writes = grants.state.is_some()
-        || grants.directories.iter().any(|directory| directory.mode == DirectoryMode::ReadWrite)
-        || grants.http.iter().any(|http| http.methods.iter().any(|m| !matches!(m.as_str(), "GET" | "HEAD")));
+    let (network, writes) = (grants.reaches_out(), grants.can_change());
     if !network {
         said.open_world = Some(false);
     } else if said.open_world == Some(false) {
@@ -209,13 +224,14 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
     use crate::grants::{
-        DirectoryGrant, DiskQuota, HostPattern, HttpGrant, HttpScheme, PathPrefix, StateGrant, StateScope,
+        DirectoryGrant, DirectoryMode, DiskQuota, HostPattern, HttpGrant, HttpScheme, PathPrefix, StateGrant,
+        StateScope,
     };
     use proptest::prelude::*;
 
     fn directory(mode: DirectoryMode) -> DirectoryGrant {
         let quota = DiskQuota { bytes: 1, files: 1 };
-        DirectoryGrant { host: "/srv/x".into(), guest: "/x".into(), mode, quota }
+        DirectoryGrant { host: "/srv/x".into(), guest: "/x".into(), mode, quota, extensions: Vec::new() }
     }
 
     fn http(methods: Vec<&str>) -> HttpGrant {

@@ -10,11 +10,14 @@ use std::time::SystemTime;
 
 use crate::config::{Config, ConfigError, Home, HomeError, PluginConfig, Surroundings};
 use crate::grants::{
-    Approval, Digest, Lock, LockEntry, LockError, PluginName, Trust, effective, shared_file, units,
+    Approval, Asked, Digest, Grants, Lock, LockEntry, LockError, PluginName, Trust, Wording, effective,
+    shared_file, units,
 };
-use crate::plugin::PluginFile;
+use crate::observe::audit::{self, AuditError, Change};
+use crate::plugin::{PluginFile, manifest};
 
 use super::candidates::{Read, Reading, candidates};
+use super::shown;
 
 /// Approve plugins, or show what waits for approval
 ///
@@ -68,6 +71,9 @@ pub enum ApproveError {
         /// Why.
         source: io::Error,
     },
+    /// It would leave no audit line.
+    #[error("{0}; nothing was changed")]
+    Audit(#[from] AuditError),
     /// Nobody reads.
     #[error("cannot print: {0}")]
     Output(#[from] io::Error),
@@ -79,6 +85,26 @@ struct Proposal {
     file: PluginFile,
     reading: Reading,
     approval: Approval,
+    before: Before,
+}
+
+/// What was approved before, as far as it was kept.
+#[derive(Default)]
+struct Before {
+    asked: Option<Asked>,
+    wording: Option<Wording>,
+}
+
+impl Before {
+    fn of(name: &PluginName, lock: &Lock, home: &Home) -> Self {
+        let Some(entry) = lock.plugins.get(name) else { return Self::default() };
+        let bytes = PluginFile::read(&home.approved().join(format!("{}.wasm", entry.sha256)));
+        let bytes = bytes.ok().filter(|kept| kept.digest == entry.sha256);
+        Self {
+            asked: bytes.and_then(|kept| manifest(&kept.bytes).ok().flatten()),
+            wording: Wording::kept(&home.approved(), &entry.definitions.hash()),
+        }
+    }
 }
 
 /// Shows and approves. `read` looks into a component; `failed` gets a line for each plugin that could not
@@ -95,7 +121,7 @@ pub fn run(
     failed: &mut dyn Write,
 ) -> Result<ExitCode, ApproveError> {
     if args.revoke {
-        return revoke(args, home, out, failed);
+        return revoke(args, home, surroundings, out, failed);
     }
     let config = Config::load(home, surroundings)?;
     let lock = Lock::load(&home.lock_file())?;
@@ -117,7 +143,7 @@ pub fn run(
         if !named && (!args.plugins.is_empty() || plugin.trust == Trust::Dev) {
             continue;
         }
-        match propose(plugin, &config, &lock, read) {
+        match propose(plugin, &config, &lock, home, read) {
             Ok(proposal) if !named && proposal.approval == Approval::Approved => {}
             Ok(proposal) => proposals.push(proposal),
             Err(line) => {
@@ -135,7 +161,7 @@ pub fn run(
             writeln!(out, "nothing waits for approval")?;
         }
     } else if write {
-        record(&proposals, home, surroundings)?;
+        record(&proposals, home, surroundings, &config)?;
         let names: Vec<_> = proposals.iter().map(|p| p.plugin.name.as_str()).collect();
         writeln!(out, "approved: {}", names.join(", "))?;
     } else {
@@ -150,16 +176,32 @@ fn propose(
     plugin: PluginConfig,
     config: &Config,
     lock: &Lock,
+    home: &Home,
     read: &mut Read<'_>,
 ) -> Result<Proposal, String> {
     let path = config.plugins_folder.join(&plugin.file);
     let file = PluginFile::read(&path).map_err(|e| format!("{}: {}: {e}", plugin.name, plugin.file))?;
     let reading = read(&file).map_err(|e| format!("{}: {}: {e}", plugin.name, plugin.file))?;
     let approval = lock.approval(&plugin.name, &file.digest);
-    Ok(Proposal { plugin, file, reading, approval })
+    let before = Before::of(&plugin.name, lock, home);
+    Ok(Proposal { plugin, file, reading, approval, before })
 }
 
 impl Proposal {
+    /// What these bytes hold from now on. Grants belong to bytes: those that were not approved held nothing.
+    fn change(&self, before: &Lock, by: String) -> Change {
+        let (now, _) = effective(&self.plugin.grants, self.reading.asked.as_ref());
+        let same = before.plugins.get(&self.plugin.name).is_some_and(|old| old.sha256 == self.file.digest);
+        Change {
+            plugin: self.plugin.name.to_string(),
+            digest: Some(self.file.digest),
+            by,
+            what: "approved",
+            before: if same { now.clone() } else { Grants::default() },
+            now,
+        }
+    }
+
     fn show(&self, lock: &Lock, out: &mut dyn Write) -> io::Result<()> {
         let size = units::show_size(self.file.bytes.len() as u64);
         writeln!(out, "{} ({}, {size})", self.plugin.name, self.plugin.file)?;
@@ -178,28 +220,24 @@ impl Proposal {
         let (held, withheld) = effective(&self.plugin.grants, asked);
         rows.row("gets", or_nothing(held.describe()))?;
         rows.row("withheld", withheld.iter().map(ToString::to_string))?;
-        let found = &self.reading.definitions;
+        if before.is_some() {
+            let old = self.before.asked.as_ref();
+            rows.row("new asks", shown::new_asks(old, asked))?;
+        }
+        let found = &self.reading.wording;
         match before {
-            Some(before) if before.definitions != *found => {
-                rows.row(
-                    "changed",
-                    before
-                        .definitions
-                        .changes(found)
-                        .iter()
-                        .map(|c| c.to_string().escape_debug().to_string()),
-                )?;
+            Some(before) if before.definitions != found.hashes() => {
+                let lines = match &self.before.wording {
+                    Some(old) => shown::differences(&old.differences(found)),
+                    // Approved by a Kennel that kept no words.
+                    None => before.definitions.changes(&found.hashes()).iter().map(shown::change).collect(),
+                };
+                rows.row("changed", lines)?;
             }
             Some(_) => rows.row("offers", ["what it offered before".to_owned()])?,
-            None => {
-                let names = found.tools().keys().map(|name| format!("tool {}", name.escape_debug()));
-                let names =
-                    names.chain(found.prompts().keys().map(|n| format!("prompt {}", n.escape_debug())));
-                let names =
-                    names.chain(found.templates().keys().map(|n| format!("template {}", n.escape_debug())));
-                rows.row("offers", or_nothing(names.collect()))?;
-            }
+            None => rows.row("offers", or_nothing(shown::offers(found)))?,
         }
+        rows.row("beware", shown::hidden(found))?;
         if self.plugin.trust == Trust::Dev {
             rows.row("note", ["trust = \"dev\" gives any bytes in this file the grants".to_owned()])?;
         }
@@ -229,13 +267,17 @@ fn or_nothing(lines: Vec<String>) -> Vec<String> {
 
 /// Keeps the bytes, then writes the lock, both under the lock's guard: no other process can take away
 /// bytes that are about to be named.
-fn record(proposals: &[Proposal], home: &Home, surroundings: &Surroundings) -> Result<(), ApproveError> {
+fn record(
+    proposals: &[Proposal],
+    home: &Home,
+    surroundings: &Surroundings,
+    config: &Config,
+) -> Result<(), ApproveError> {
     home.create()?;
-    let user = ["LOGNAME", "USER"].into_iter().find_map(|name| surroundings.variable(name));
-    let user = user.and_then(|name| name.into_string().ok());
-    let approved_by = user.unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()));
+    let approved_by = user(surroundings);
     let (_, kept) = Lock::update(&home.lock_file(), |lock| {
         let before = lock.clone();
+        let mut changes = Vec::new();
         for proposal in proposals {
             let digest = proposal.file.digest;
             let path = home.approved().join(format!("{digest}.wasm"));
@@ -243,21 +285,36 @@ fn record(proposals: &[Proposal], home: &Home, surroundings: &Surroundings) -> R
                 *lock = before;
                 return Err(ApproveError::Keep { path, source });
             }
+            let words = &proposal.reading.wording;
+            if let Err(source) = words.keep(&home.approved()) {
+                *lock = before;
+                let path = Wording::place(&home.approved(), &words.hashes().hash());
+                return Err(ApproveError::Keep { path, source });
+            }
             let entry = LockEntry {
                 sha256: digest,
-                definitions: proposal.reading.definitions.clone(),
+                definitions: words.hashes(),
                 approved_at: SystemTime::now(),
                 approved_by: approved_by.clone(),
             };
-            // What is approved already keeps its date, so that approving twice writes nothing.
-            match lock.plugins.get(&proposal.plugin.name) {
-                Some(old) if old.sha256 == digest && old.definitions == entry.definitions => {}
-                _ => drop(lock.plugins.insert(proposal.plugin.name.clone(), entry)),
-            }
+            // Also of what is approved already: who approves again wants what was pinned then.
+            lock.plugins.insert(proposal.plugin.name.clone(), entry);
+            changes.push(proposal.change(&before, approved_by.clone()));
         }
-        Ok(())
+        // Before the lock is written: no approval without its line.
+        audit::note(&home.audit(), &super::audit::options(&config.audit), &changes).map_err(|error| {
+            *lock = before;
+            error.into()
+        })
     })?;
     kept
+}
+
+/// Who is at the machine, as the system calls them.
+fn user(surroundings: &Surroundings) -> String {
+    let user = ["LOGNAME", "USER"].into_iter().find_map(|name| surroundings.variable(name));
+    let user = user.and_then(|name| name.into_string().ok());
+    user.unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))
 }
 
 fn keep(path: &std::path::Path, file: &PluginFile) -> io::Result<()> {
@@ -270,15 +327,44 @@ fn keep(path: &std::path::Path, file: &PluginFile) -> io::Result<()> {
 fn revoke(
     args: &Args,
     home: &Home,
+    surroundings: &Surroundings,
     out: &mut dyn Write,
     failed: &mut dyn Write,
 ) -> Result<ExitCode, ApproveError> {
     home.create()?;
+    // Also with a configuration that has faults an approval can be taken back.
+    let config = Config::load(home, surroundings).ok();
+    let options = config.as_ref().map(|config| super::audit::options(&config.audit)).unwrap_or_default();
+    let by = user(surroundings);
     let (_, gone) = Lock::update(&home.lock_file(), |lock| {
-        let gone: Vec<_> = args.plugins.iter().map(|name| lock.plugins.remove(name).is_some()).collect();
+        let before = lock.clone();
+        let mut changes = Vec::new();
+        let mut gone = Vec::new();
+        for name in &args.plugins {
+            let entry = lock.plugins.remove(name);
+            gone.push(entry.is_some());
+            changes.extend(entry.map(|entry| {
+                Change {
+                    plugin: name.to_string(),
+                    digest: Some(entry.sha256),
+                    by: by.clone(),
+                    what: "approval taken back",
+                    before: config
+                        .as_ref()
+                        .and_then(|c| c.plugins.get(name))
+                        .map_or(Grants::default(), |p| p.grants.clone()),
+                    now: Grants::default(),
+                }
+            }));
+        }
+        if let Err(error) = audit::note(&home.audit(), &options, &changes) {
+            *lock = before;
+            return Err(ApproveError::from(error));
+        }
         forget(home, lock);
-        gone
+        Ok(gone)
     })?;
+    let gone = gone?;
     let mut code = ExitCode::SUCCESS;
     for (name, gone) in args.plugins.iter().zip(gone) {
         if gone {
@@ -291,10 +377,11 @@ fn revoke(
     Ok(code)
 }
 
-/// Removes kept bytes that no approval names any more. What cannot be removed does no harm: bytes count
+/// Removes kept bytes and words that no approval names any more. What cannot be removed does no harm: bytes count
 /// only through the lock.
 fn forget(home: &Home, lock: &Lock) {
-    let named: HashSet<Digest> = lock.plugins.values().map(|entry| entry.sha256).collect();
+    let named: HashSet<Digest> =
+        lock.plugins.values().flat_map(|entry| [entry.sha256, entry.definitions.hash()]).collect();
     let Ok(entries) = fs::read_dir(home.approved()) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
         let digest =

@@ -1,6 +1,6 @@
 //! `kennel call`: one tool, the way a client would call it, with what it used.
 
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use crate::catalog::api::{Backend as _, CallEvents, CallInfo, ClientFacts, Done,
 use crate::catalog::json as strict_json;
 use crate::catalog::types::{Content, LogLevel, Outcome, ResourceBody, ToolResult};
 use crate::grants::{PluginName, units};
+use crate::observe::escape_for_people;
 use crate::sandbox::Usage;
 
 use super::{Failure, Opened};
@@ -74,6 +75,7 @@ pub fn run(
         Failure::new(format!("plugin `{name}` offers no tool {:?}; it has: {}", args.tool, known.join(", ")))
     })?;
     let call = CallInfo {
+        alone: false,
         cancel: CancellationToken::new(),
         client: ClientFacts::default(),
         progress: true,
@@ -97,7 +99,7 @@ pub fn run(
             failed
         }
         (Err(failure), Format::Text) => {
-            writeln!(err, "{failure}")?;
+            writeln!(err, "{}", escape_for_people(&failure.to_string()))?;
             true
         }
         (Err(failure), Format::Json) => {
@@ -105,7 +107,7 @@ pub fn run(
             true
         }
     };
-    audit.flush();
+    audit.close();
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -115,6 +117,7 @@ fn print(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> std::io::Result<()> {
+    let terminal = std::io::stdout().is_terminal();
     match outcome {
         Outcome::InputRequired(pending) => {
             writeln!(
@@ -128,7 +131,10 @@ fn print(
                 writeln!(err, "the tool failed:")?;
             }
             for content in &result.content {
-                writeln!(out, "{}", text_of(content))?;
+                let text = text_of(content);
+                // What goes to another program is left as it is; what a person looks at must not move the cursor.
+                let shown = if terminal { escape_for_people(&text) } else { text.into() };
+                writeln!(out, "{shown}")?;
             }
         }
     }
@@ -197,7 +203,7 @@ impl CallEvents for ToTerminal {
 
     fn progress(&self, done: f64, total: Option<f64>, message: Option<&str>) {
         let total = total.map(|total| format!("/{total}")).unwrap_or_default();
-        let message = crate::observe::escape_for_people(message.unwrap_or_default());
+        let message = escape_for_people(message.unwrap_or_default());
         tracing::info!("progress {done}{total} {message}");
     }
 

@@ -4,7 +4,7 @@
 use std::io;
 
 use crate::config::{Config, PluginConfig};
-use crate::grants::{Asked, Definitions};
+use crate::grants::{Asked, Wording};
 use crate::plugin::{PluginFile, component_files};
 
 /// What a component says of itself, read without granting it anything.
@@ -12,8 +12,8 @@ use crate::plugin::{PluginFile, component_files};
 pub struct Reading {
     /// Its manifest.
     pub asked: Option<Asked>,
-    /// Hashes of its tools, prompts and templates.
-    pub definitions: Definitions,
+    /// The words of its tools, prompts and templates.
+    pub wording: Wording,
 }
 
 /// Reads a component, for verbs that must know what is in one; says in one sentence why it cannot be read.

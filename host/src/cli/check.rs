@@ -159,7 +159,7 @@ fn inspect(
         None => notes.extend(held.withheld.iter().map(|withheld| format!("withheld: {withheld}"))),
     }
     if let Some(entry) = lock.plugins.get(&plugin.name).filter(|entry| entry.sha256 == file.digest) {
-        let changes = entry.definitions.changes(&reading.definitions);
+        let changes = entry.definitions.changes(&reading.wording.hashes());
         if !changes.is_empty() {
             let names: Vec<_> = changes.iter().map(|c| c.to_string().escape_debug().to_string()).collect();
             return Err(format!("the approved bytes now say something else: {}", names.join(", ")));

@@ -57,7 +57,7 @@ fn words_that_change_under_an_approval_are_a_fault() {
     let mut other = |file: &PluginFile| {
         let mut reading = read(file)?;
         let value = serde_json::Value::from("other words");
-        reading.definitions = crate::grants::Definitions::of([("now", &value)], [], []);
+        reading.wording.tools.insert("now".to_owned(), value);
         Ok(reading)
     };
     let mut out = Vec::new();

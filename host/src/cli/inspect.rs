@@ -11,7 +11,7 @@ use crate::grants::units;
 use crate::plugin::{Definitions, PluginFile, describe_component, manifest};
 
 use super::call::Format;
-use super::{Failure, Opened};
+use super::{Failure, Opened, shown};
 
 /// Show what a component imports, exports, asks for and offers, without running it
 ///
@@ -78,10 +78,10 @@ pub fn run(
             row("sha256", &file.digest.to_string())?;
             row("size", &units::show_size(file.bytes.len() as u64))?;
             for import in &interface.imports {
-                row("imports", import)?;
+                row("imports", &shown::plain(import))?;
             }
             for export in &interface.exports {
-                row("exports", export)?;
+                row("exports", &shown::plain(export))?;
             }
             match asks {
                 None => row("asks for", "(it has no manifest, so it cannot ask)")?,
@@ -92,18 +92,18 @@ pub fn run(
                 None => row("offers", "(not loaded before; --list asks it, with nothing granted)")?,
                 Some(found) => {
                     for tool in &found.tools {
-                        let text = crate::observe::escape_for_people(&tool.description);
-                        row("tool", &format!("{}: {}", tool.name, text.lines().next().unwrap_or_default()))?;
-                        row("  input", &tool.input_schema)?;
+                        let text = tool.description.lines().next().unwrap_or_default();
+                        row("tool", &format!("{}: {}", tool.name, shown::plain(text)))?;
+                        row("  input", &shown::plain(&tool.input_schema))?;
                         if let Some(output) = &tool.output_schema {
-                            row("  output", output)?;
+                            row("  output", &shown::plain(output))?;
                         }
                     }
                     found.prompts.iter().try_for_each(|prompt| row("prompt", &prompt.name))?;
                     found
                         .templates
                         .iter()
-                        .try_for_each(|template| row("template", &template.uri_template))?;
+                        .try_for_each(|template| row("template", &shown::plain(&template.uri_template)))?;
                 }
             }
         }

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::grants::units;
-use crate::plugin::{Plugin, Standing, Status};
+use crate::plugin::{Plugin, PluginFile, Standing, Status};
 
 use super::call::Format;
-use super::{Failure, Opened};
+use super::{Failure, Opened, shown};
 
 /// Show the plugins: what they offer, what they hold, how they stand
 ///
@@ -40,9 +40,12 @@ pub fn run(args: &Args, opened: &Opened, out: &mut dyn Write) -> Result<ExitCode
             }
             for status in opened.statuses.iter() {
                 print(opened, status, out)?;
+                if let Some(line) = update(opened, status) {
+                    writeln!(out, "  update     {line}")?;
+                }
             }
             for fault in &faults {
-                writeln!(out, "{fault}")?;
+                writeln!(out, "{}", shown::plain(fault))?;
             }
         }
     }
@@ -60,13 +63,32 @@ fn standing(standing: &Standing) -> (&'static str, Option<&str>) {
     }
 }
 
+/// What a file that waits would change, in short; what it is in full is for `kennel plan`.
+fn update(opened: &Opened, status: &Status) -> Option<String> {
+    let (Standing::Waiting(_), Some(plugin)) = (&status.standing, &status.plugin) else { return None };
+    let file = opened.library.config().plugins_folder.join(&status.file);
+    let read = PluginFile::read(&file).map_err(|error| error.to_string()).and_then(|file| {
+        let found = opened.runtime.block_on(opened.library.loader().read(&file));
+        found.map_err(|error| error.to_string())
+    });
+    let found = match read {
+        Ok(found) => found,
+        Err(why) => return Some(format!("cannot be used: {}", shown::plain(&why))),
+    };
+    let (old, new) = (plugin.definitions.wording().ok()?, found.definitions.wording().ok()?);
+    let asks = shown::new_asks(plugin.asked.as_ref(), found.asked.as_ref()).len();
+    let asks = if asks == 0 { String::new() } else { format!(", asks for {asks} more") };
+    let short = shown::in_short(&old.differences(&new));
+    Some(format!("{short}{asks}; `kennel plan {}` shows it", status.name))
+}
+
 fn tools<'a>(opened: &'a Opened, plugin: &'a Plugin) -> impl Iterator<Item = String> + 'a {
     plugin.definitions.tools.iter().filter_map(|tool| opened.catalog.tool_of(plugin, &tool.name))
 }
 
 fn print(opened: &Opened, status: &Status, out: &mut dyn Write) -> std::io::Result<()> {
     let (word, why) = standing(&status.standing);
-    write!(out, "{}  {word}", status.name)?;
+    write!(out, "{}  {word}", shown::plain(&status.name))?;
     if let Some(plugin) = &status.plugin {
         let size = units::show_size(plugin.size);
         let millis = plugin.load_time.as_secs_f64() * 1e3;
@@ -74,14 +96,14 @@ fn print(opened: &Opened, status: &Status, out: &mut dyn Write) -> std::io::Resu
     }
     writeln!(out)?;
     if let Some(why) = why {
-        writeln!(out, "  why        {why}")?;
+        writeln!(out, "  why        {}", shown::plain(why))?;
     }
     let Some(plugin) = &status.plugin else { return Ok(()) };
     let definitions = &plugin.definitions;
     let names: Vec<_> = tools(opened, plugin).collect();
     let prompts: Vec<_> = definitions.prompts.iter().map(|prompt| prompt.name.clone()).collect();
     let templates: Vec<_> =
-        definitions.templates.iter().map(|template| template.uri_template.clone()).collect();
+        definitions.templates.iter().map(|template| shown::plain(&template.uri_template)).collect();
     for (what, names) in [("tools", names), ("prompts", prompts), ("templates", templates)] {
         if !names.is_empty() {
             writeln!(out, "  {what:<10} {}", names.join(", "))?;
@@ -107,7 +129,13 @@ fn print(opened: &Opened, status: &Status, out: &mut dyn Write) -> std::io::Resu
 
 fn as_json(opened: &Opened, status: &Status) -> Value {
     let (word, why) = standing(&status.standing);
-    let mut value = json!({"name": status.name, "file": status.file, "standing": word, "why": why});
+    let mut value = json!({
+        "name": status.name,
+        "file": status.file,
+        "standing": word,
+        "why": why,
+        "update": update(opened, status),
+    });
     if let Some(plugin) = &status.plugin {
         let definitions = &plugin.definitions;
         value["sha256"] = json!(plugin.digest.to_string());

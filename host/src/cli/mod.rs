@@ -1,15 +1,23 @@
 //! The verbs, one file each: arguments in, text out. Holds no logic that another room needs.
 
+pub mod allow;
 pub mod approve;
+pub mod audit;
 pub mod call;
 mod candidates;
 pub mod check;
 pub mod client_config;
+pub mod explain;
+pub mod grants;
+mod holder;
 pub mod inspect;
 pub mod list;
 pub mod new;
 mod opened;
+pub mod plan;
+pub mod revoke;
 pub mod serve;
+mod shown;
 pub mod test;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -18,9 +26,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::config::{Home, Surroundings};
-use crate::observe::ScrubbedLog;
+use crate::observe::{ScrubbedLog, escape_for_log, escape_for_people};
 use crate::plugin::compile_verb;
 
 pub use candidates::{Read, Reading};
@@ -57,7 +68,13 @@ enum Verb {
     Inspect(inspect::Args),
     Call(call::Args),
     Approve(approve::Args),
+    Allow(allow::Args),
+    Revoke(revoke::Args),
+    Grants(grants::Args),
+    Explain(explain::Args),
+    Plan(plan::Args),
     Check(check::Args),
+    Audit(audit::Args),
     ClientConfig(client_config::Args),
     New(new::Args),
     Test(test::Args),
@@ -115,7 +132,7 @@ pub fn main() -> ExitCode {
         Err(Failure::Said(text)) => {
             let mut err = io::stderr().lock();
             for line in text.lines() {
-                let _ = writeln!(err, "kennel: {line}");
+                let _ = writeln!(err, "kennel: {}", escape_for_people(line));
             }
             ExitCode::FAILURE
         }
@@ -149,10 +166,28 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
                 &mut err,
             )?)
         }
+        Verb::Plan(args) => {
+            let opened = Opened::lazily(home()?, surroundings);
+            Ok(plan::run(
+                &args,
+                opened.home(),
+                opened.surroundings(),
+                &mut opened.reader(),
+                &mut out,
+                &mut err,
+            )?)
+        }
         Verb::Check(args) => {
             let opened = Opened::lazily(home()?, surroundings);
             Ok(check::run(&args, opened.home(), opened.surroundings(), &mut opened.reader(), &mut out)?)
         }
+        Verb::Allow(args) => allow::run(&args, &home()?, &surroundings, &std::env::current_dir()?, &mut out),
+        Verb::Revoke(args) => {
+            revoke::run(&args, &home()?, &surroundings, &std::env::current_dir()?, &mut out)
+        }
+        Verb::Grants(args) => grants::run(&args, &home()?, &surroundings, &mut out),
+        Verb::Explain(args) => explain::run(&args, &home()?, &surroundings, &mut out),
+        Verb::Audit(args) => audit::run(&args, &home()?, &mut out),
         Verb::ClientConfig(args) => {
             let command = std::env::current_exe()?;
             Ok(client_config::run(&args, &home()?, &command, &mut out, &mut err)?)
@@ -185,6 +220,18 @@ const TALKATIVE: [&str; 9] = [
     "aws_smithy_http",
 ];
 
+/// Writes the parts of a log entry, whatever a plugin or a client put into them, so that they are what they look like.
+fn safe_fields() -> impl for<'w> FormatFields<'w> + 'static {
+    debug_fn(|writer, field, value| {
+        let text = format!("{value:?}");
+        match field.name() {
+            "message" => write!(writer, "{}", escape_for_log(&text)),
+            name => write!(writer, "{name}={}", escape_for_log(&text)),
+        }
+    })
+    .delimited(" ")
+}
+
 fn start_log(directives: Option<&str>, serving: bool) -> Result<(), Failure> {
     // The protocol library tells of every notification at `info`.
     let default = if serving { "info,rmcp=warn" } else { "warn" };
@@ -199,6 +246,7 @@ fn start_log(directives: Option<&str>, serving: bool) -> Result<(), Failure> {
         .with_writer(|| ScrubbedLog(io::stderr()))
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
+        .fmt_fields(safe_fields())
         .init();
     Ok(())
 }

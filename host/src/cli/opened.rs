@@ -23,7 +23,7 @@ pub struct Opened {
     pub catalog: Catalog,
     /// Runs the verb's futures.
     pub runtime: Runtime,
-    /// Every call leaves a line there.
+    /// Every call leaves a line there. To be closed before the process ends.
     pub audit: Audit<crate::sandbox::Usage>,
 }
 
@@ -35,7 +35,7 @@ impl Opened {
     pub fn open(home: Home, surroundings: Surroundings) -> Result<Self, Failure> {
         let config = Config::load(&home, &surroundings)?;
         home.create()?;
-        let audit = Audit::begin(&home.audit())?;
+        let audit = Audit::begin(&home.audit(), super::audit::options(&config.audit))?;
         let runtime = runtime()?;
         let sandbox = Sandbox::start()?;
         let mut library = Library::open(home, surroundings, config, sandbox, Compiler::of_this_process()?)?;
@@ -74,8 +74,8 @@ impl Lazy {
         |file| {
             let (runtime, loader) = self.loader().map_err(Failure::into_text)?;
             let component = runtime.block_on(loader.read(file)).map_err(|error| error.to_string())?;
-            let definitions = component.definitions.hashes().map_err(|error| error.to_string())?;
-            Ok(Reading { asked: component.asked, definitions })
+            let wording = component.definitions.wording().map_err(|error| error.to_string())?;
+            Ok(Reading { asked: component.asked, wording })
         }
     }
 

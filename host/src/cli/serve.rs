@@ -78,7 +78,7 @@ pub fn run(args: &Args, home: Home, surroundings: Surroundings) -> Result<ExitCo
     };
     let config = Config::load(&home, &surroundings)?;
     home.create()?;
-    let audit = Audit::begin(&home.audit())?;
+    let audit = Audit::begin(&home.audit(), super::audit::options(&config.audit))?;
     let catalog = Catalog::new(Some(audit.clone()));
     let standing = Arc::new(Plugins::default());
     let options = options(&config.protocol);
@@ -98,7 +98,8 @@ pub fn run(args: &Args, home: Home, surroundings: Surroundings) -> Result<ExitCo
             served.map_err(Failure::from)
         }
     };
-    audit.flush();
+    // After the protocol's end: calls that were dropped with it have left their lines too.
+    audit.close();
     served?;
     // Not by returning: guests that still run are of no use to anybody, and nothing waits for them.
     std::process::exit(0)

@@ -6,11 +6,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::json;
 
 use super::Reading;
 use crate::config::{Home, Surroundings};
-use crate::grants::{Asked, Definitions};
+use crate::grants::{Asked, Wording};
 use crate::plugin::PluginFile;
 
 pub(super) struct Scratch {
@@ -56,11 +56,9 @@ pub(super) fn read(file: &PluginFile) -> Result<Reading, String> {
     let (manifest, tools) = text.split_once('|').ok_or("it is no component")?;
     let asked = if manifest.is_empty() { None } else { Some(Asked::parse(manifest.as_bytes())) };
     let asked = asked.transpose().map_err(|error| error.to_string())?;
-    let said: Vec<(&str, Value)> = tools
+    let tools = tools
         .split_whitespace()
         .map(|tool| tool.split_once('=').unwrap_or((tool, "")))
-        .map(|(n, d)| (n, d.into()))
-        .collect();
-    let definitions = Definitions::of(said.iter().map(|(name, value)| (*name, value)), [], []);
-    Ok(Reading { asked, definitions })
+        .map(|(name, says)| (name.to_owned(), json!({ "description": says, "input_schema": "{}" })));
+    Ok(Reading { asked, wording: Wording { tools: tools.collect(), ..Wording::default() } })
 }

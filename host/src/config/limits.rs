@@ -162,6 +162,33 @@ const KEYS: &[LimitKey] = &[
         "how long a question waits for its answer"
     ),
     limit!("concurrency", concurrency, Count, 16, 1, 1000, "calls of the plugin running at once"),
+    limit!(
+        "caller-concurrency",
+        caller_concurrency,
+        Count,
+        1000,
+        1,
+        1000,
+        "calls of the plugin by one caller running at once; never more than `concurrency`"
+    ),
+    limit!(
+        "rate",
+        rate,
+        Count,
+        1_000_000_000,
+        1,
+        1_000_000_000,
+        "calls of the plugin that begin in a minute; the most means no bound"
+    ),
+    limit!(
+        "caller-rate",
+        caller_rate,
+        Count,
+        1_000_000_000,
+        1,
+        1_000_000_000,
+        "calls of the plugin by one caller that begin in a minute; the most means no bound"
+    ),
     limit!("queue", queue, Count, 20_000, 0, 1_000_000, "calls of the plugin waiting for their turn"),
 ];
 
@@ -239,6 +266,9 @@ pub fn default_limits() -> Limits {
         sample_tokens: 0,
         answer_within: Duration::ZERO,
         concurrency: 0,
+        caller_concurrency: 0,
+        rate: 0,
+        caller_rate: 0,
         queue: 0,
     };
     for key in KEYS {

@@ -2,10 +2,14 @@
 //! should be a size, a path or a URL. Touches neither wasmtime nor any plugin, and grants nothing that is
 //! not written there: a key it does not know is an error.
 
+mod audit;
+mod comments;
+pub mod edit;
 mod expand;
 mod home;
 mod limits;
 mod mounts;
+mod origin;
 mod places;
 mod plugin;
 mod protocol;
@@ -17,9 +21,11 @@ use std::path::{Path, PathBuf};
 
 use crate::grants::{Limits, NameError, PluginName, shared_file};
 
+pub use audit::AuditConfig;
 pub use expand::{ExpandError, Surroundings};
 pub use home::{Home, HomeError};
 pub use limits::{LimitKey, default_limits, limit_keys};
+pub use origin::Origin;
 pub use places::{Conflict, Places, PlacesError};
 pub use plugin::{PluginConfig, ToolFilter};
 pub use protocol::ProtocolConfig;
@@ -41,6 +47,8 @@ pub struct Config {
     pub limits: Limits,
     /// The protocol's side.
     pub protocol: ProtocolConfig,
+    /// How the audit is kept.
+    pub audit: AuditConfig,
     /// The plugins that are mentioned.
     pub plugins: BTreeMap<PluginName, PluginConfig>,
 }
@@ -118,13 +126,37 @@ impl Config {
     /// # Errors
     /// When there is a file that cannot be read, or any fault in it: then nothing of it holds.
     pub fn load(home: &Home, surroundings: &Surroundings) -> Result<Self, ConfigError> {
+        Self::parse(&Self::text(home)?, home, surroundings)
+    }
+
+    /// The text of this home's configuration, unchecked.
+    ///
+    /// # Errors
+    /// When there is a file that cannot be read, or none where one was named by hand.
+    pub fn text(home: &Home) -> Result<String, ConfigError> {
         let file = home.config_file();
         let read = |source| ConfigError::Read { file: file.to_owned(), source };
         let text = shared_file::read(file, MAX_CONFIG).map_err(read)?;
         if text.is_none() && home.config_is_given() {
             return Err(read(io::ErrorKind::NotFound.into()));
         }
-        Self::parse(text.as_deref().unwrap_or_default(), home, surroundings)
+        Ok(text.unwrap_or_default())
+    }
+
+    /// Reads another file as if it were the configuration of this home, without putting it in force.
+    ///
+    /// # Errors
+    /// As [`Config::load`], with the other file's name.
+    pub fn load_other(home: &Home, file: &Path, surroundings: &Surroundings) -> Result<Self, ConfigError> {
+        let read = |source| ConfigError::Read { file: file.to_owned(), source };
+        let text = shared_file::read(file, MAX_CONFIG).map_err(read)?;
+        let text = text.ok_or_else(|| read(io::ErrorKind::NotFound.into()))?;
+        Self::parse(&text, home, surroundings).map_err(|error| match error {
+            ConfigError::Faults(faults) => ConfigError::Faults(
+                faults.into_iter().map(|fault| Fault { file: file.to_owned(), ..fault }).collect(),
+            ),
+            other => other,
+        })
     }
 
     /// Reads a text as the configuration of this home. Looks at the file system to check directories.
@@ -175,6 +207,7 @@ impl Config {
             section.finish(faults);
         }
         let protocol = protocol::read(root, faults);
+        let audit = audit::read(root, faults);
         let mut plugins = BTreeMap::new();
         if let Some(all) = root.section(faults, "plugins") {
             let mut written = BTreeMap::new();
@@ -197,7 +230,7 @@ impl Config {
             }
         }
         let new_plugins = new_plugins.unwrap_or_default();
-        Self { plugins_folder, new_plugins, limits: common, protocol, plugins }
+        Self { plugins_folder, new_plugins, limits: common, protocol, audit, plugins }
     }
 
     /// The plugins that a file in the plugins folder is: those that name it, or else one of the file's own

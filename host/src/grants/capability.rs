@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+
+use super::DirectoryGrant;
 
 use super::SecretGrant;
 
@@ -26,38 +27,6 @@ pub struct Grants {
     pub sample: bool,
     /// May ask which directories the client works in.
     pub roots: bool,
-}
-
-/// A directory of the host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DirectoryGrant {
-    /// Absolute, exists, and holds none of Kennel's own files (DESIGN 4.6; checked by file identity).
-    pub host: PathBuf,
-    /// Absolute path under which the guest sees it, without `.` or `..`.
-    pub guest: String,
-    /// What may be done there.
-    pub mode: DirectoryMode,
-    /// What the plugin may add there.
-    pub quota: DiskQuota,
-}
-
-/// What may be done in a directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DirectoryMode {
-    /// Read and list.
-    ReadOnly,
-    /// Also write, create, rename and delete.
-    ReadWrite,
-}
-
-/// What a plugin may add to a directory over what was there when the host started. What it removes makes
-/// room again, but never more than it had added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DiskQuota {
-    /// Bytes.
-    pub bytes: u64,
-    /// Files and directories.
-    pub files: u64,
 }
 
 /// Outbound HTTP to one kind of place. A request is allowed when one grant fits it in every part.

@@ -30,7 +30,8 @@ pub struct Change {
 }
 
 /// What happened to a definition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
     /// New.
     Added,
@@ -124,12 +125,19 @@ impl Definitions {
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = match self.how {
-            ChangeKind::Added => '+',
-            ChangeKind::Removed => '-',
-            ChangeKind::Changed => '~',
-        };
-        write!(f, "{sign} {} {}", self.kind, self.name)
+        write!(f, "{} {} {}", self.how.sign(), self.kind, self.name)
+    }
+}
+
+impl ChangeKind {
+    /// `+`, `-` or `~`.
+    #[must_use]
+    pub fn sign(self) -> char {
+        match self {
+            Self::Added => '+',
+            Self::Removed => '-',
+            Self::Changed => '~',
+        }
     }
 }
 

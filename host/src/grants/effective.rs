@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{
-    Approval, Asked, AskedPlace, DirectoryGrant, DirectoryMode, Grants, HostPattern, HttpGrant, HttpPlace,
-    PathPrefix, StateGrant, StateScope, Trust,
+    Approval, Asked, AskedPlace, DirectoryGrant, Grants, HostPattern, HttpGrant, HttpPlace, PathPrefix,
+    StateGrant, StateScope, Trust,
 };
 
 /// Something a person granted that the plugin does not get, and why. Shown by `list` and `check`.
@@ -300,21 +300,6 @@ impl Asked {
             line(ASK_ROOTS.to_owned(), None);
         }
         lines
-    }
-}
-
-impl fmt::Display for DirectoryMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ReadOnly => "read-only",
-            Self::ReadWrite => "read-write",
-        })
-    }
-}
-
-impl fmt::Display for DirectoryGrant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "directory {} as {}, {}", self.host.display(), self.guest, self.mode)
     }
 }
 

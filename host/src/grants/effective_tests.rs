@@ -2,7 +2,9 @@
 //! The rule "effective ⊆ granted and ⊆ asked", against a naive reading of both, request by request.
 
 use super::*;
-use crate::grants::{AskedDirectories, AskedHttp, AskedName, AskedState, Digest, DiskQuota, HttpScheme};
+use crate::grants::{
+    AskedDirectories, AskedHttp, AskedName, AskedState, Digest, DirectoryMode, DiskQuota, HttpScheme,
+};
 use crate::grants::{Audience, Credential, SecretGrant, SecretSource, SecretUse, Sent};
 use proptest::prelude::*;
 
@@ -97,7 +99,7 @@ fn mode() -> impl Strategy<Value = DirectoryMode> {
 prop_compose! {
     fn directory()(name in "[a-c]", mode in mode()) -> DirectoryGrant {
         let guest = format!("/{name}");
-        DirectoryGrant { host: guest.clone().into(), guest, mode, quota: DiskQuota { bytes: 1, files: 1 } }
+        DirectoryGrant { host: guest.clone().into(), guest, mode, quota: DiskQuota { bytes: 1, files: 1 }, extensions: Vec::new() }
     }
 }
 
@@ -262,6 +264,7 @@ fn what_is_withheld_reads_well() {
             guest: "/docs".to_owned(),
             mode: DirectoryMode::ReadWrite,
             quota: DiskQuota { bytes: 1, files: 1 },
+            extensions: Vec::new(),
         }],
         http: vec![HttpGrant { scheme, host, port, methods, path, private_addresses: true }],
         env: BTreeMap::from([

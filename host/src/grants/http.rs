@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{HostPattern, HttpGrant, HttpScheme, PathPrefix};
+use super::{HostPattern, HttpGrant, HttpScheme, PathPrefix, is_blocked};
 
 /// Longest host name, in bytes (RFC 1035, 2.3.4, without the trailing dot).
 const MAX_HOST: usize = 253;
@@ -66,7 +66,7 @@ pub enum OddRequest {
 
 /// What was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub(super) enum Decision {
     /// By the grant at this index. Of several that fit, one that allows private addresses comes first,
     /// because a request holds all that any fitting grant gives.
     Allowed(usize),
@@ -89,6 +89,8 @@ pub enum DenyReason {
     Path,
     /// The method.
     Method,
+    /// The address, which is not on the public network.
+    Private,
 }
 
 impl fmt::Display for DenyReason {
@@ -100,6 +102,9 @@ impl fmt::Display for DenyReason {
             Self::Port => "its grants for this host are for another port",
             Self::Path => "its grants for this host are for other paths",
             Self::Method => "its grants for this place are for other methods",
+            Self::Private => {
+                "the host has a private, local or reserved address, which its grant does not allow"
+            }
         })
     }
 }
@@ -143,6 +148,18 @@ impl HttpOperation {
         self.port
     }
 
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// Host and port, the port always.
+    #[must_use]
+    pub fn destination(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
     /// Host and port as the `Host` header has them (RFC 9110, 7.2): the scheme's own port is left out.
     #[must_use]
     pub fn authority(&self) -> String {
@@ -166,10 +183,7 @@ impl fmt::Display for HttpHost {
 /// `GET https://host:port/path`, with the port always and the query never: queries hold secrets.
 impl fmt::Display for HttpOperation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.scheme {
-            HttpScheme::Http => "http",
-            HttpScheme::Https => "https",
-        };
+        let scheme = self.scheme;
         // The path is printable ASCII, so a byte is a character.
         let (path, more) = match self.path.get(..SHOWN_PATH) {
             Some(start) => (start, "…"),
@@ -181,7 +195,7 @@ impl fmt::Display for HttpOperation {
 
 /// Whether a grant allows the request, and which.
 #[must_use]
-pub fn decide(grants: &[HttpGrant], operation: &HttpOperation) -> Decision {
+pub(super) fn decide(grants: &[HttpGrant], operation: &HttpOperation) -> Decision {
     let fits = |grant: &HttpGrant| misfit(grant, operation).is_none();
     let allowed = grants
         .iter()
@@ -207,6 +221,11 @@ pub(super) fn misfit(grant: &HttpGrant, operation: &HttpOperation) -> Option<Den
         Some(DenyReason::Path)
     } else if !grant.methods.contains(&operation.method) {
         Some(DenyReason::Method)
+    } else if !grant.private_addresses
+        && matches!(operation.host, HttpHost::Address(address) if is_blocked(address))
+    {
+        // What a name stands for is seen when it is resolved; an address says it by itself.
+        Some(DenyReason::Private)
     } else {
         None
     }

@@ -55,6 +55,12 @@ pub struct Limits {
     pub answer_within: Duration,
     /// Calls of the plugin running at once.
     pub concurrency: usize,
+    /// Of them one caller's; no more than `concurrency`.
+    pub caller_concurrency: usize,
+    /// Calls of the plugin that begin in a minute; see `sandbox::UNBOUNDED_RATE`.
+    pub rate: u64,
+    /// Of them one caller's.
+    pub caller_rate: u64,
     /// Calls of the plugin waiting for their turn; beyond that the answer is `busy`.
     pub queue: usize,
 }

@@ -2,30 +2,41 @@
 //! "allowed? by which rule?". Knows the checked types, not the file they were written in (`config` turns
 //! text into these); does no I/O on behalf of a plugin.
 
+mod address;
 mod approval;
 mod capability;
 mod definitions;
 mod digest;
+mod directory;
 mod effective;
+mod effects;
+mod explain;
 mod http;
+mod intent;
 mod limits;
 mod lock;
 mod manifest;
 mod name;
+mod operation;
 mod place;
+mod revocation;
 mod secret;
 pub mod shared_file;
 pub mod units;
+mod wording;
 
+pub use address::is_blocked;
 pub use approval::{Approval, Trust};
 pub use capability::{
-    Address, DirectoryGrant, DirectoryMode, DiskQuota, Grants, HostPattern, HttpGrant, HttpScheme,
-    PathPrefix, StateGrant, StateScope,
+    Address, Grants, HostPattern, HttpGrant, HttpScheme, PathPrefix, StateGrant, StateScope,
 };
 pub use definitions::{Change, ChangeKind, Definitions};
 pub use digest::{Digest, DigestError};
+pub use directory::{DirectoryGrant, DirectoryMode, DiskQuota};
 pub use effective::{Holding, Withheld, effective, holding};
-pub use http::{Decision, DenyReason, HttpHost, HttpOperation, OddRequest, decide};
+pub use explain::{Explanation, GrantKey, KeyStep, Share, explain, shares};
+pub use http::{DenyReason, HttpHost, HttpOperation, OddRequest};
+pub use intent::{Intent, IntentError};
 pub use limits::Limits;
 pub use lock::{Lock, LockEntry, LockError};
 pub(crate) use manifest::check_method;
@@ -34,8 +45,11 @@ pub use manifest::{
     MANIFEST_SECTION, MAX_MANIFEST, ManifestError,
 };
 pub use name::{MAX_NAME, NameError, PluginName};
+pub use operation::{Access, Decision, FilePath, Operation, Reason, Rule, decide};
 pub use place::{HttpPlace, PlaceError};
+pub use revocation::lost;
 pub use secret::{
     Audience, AudienceError, AwsSigV4, Credential, OauthRefresh, SecretGrant, SecretSource, SecretUse, Sent,
     check_clear, is_secret_name,
 };
+pub use wording::{Difference, FieldChange, Wording};

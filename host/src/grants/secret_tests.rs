@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::grants::{Decision, decide};
+use crate::grants::{Grants, Operation, decide};
 
 fn place(url: &str) -> HttpPlace {
     HttpPlace::parse(url).unwrap()
@@ -128,7 +128,8 @@ proptest! {
         let operation = HttpOperation::parse(method, scheme, host, path).unwrap();
         if audience.misses(&operation).is_none() {
             prop_assert!(secure);
-            prop_assert!(matches!(decide(&grants, &operation), Decision::Allowed(_)));
+            let held = Grants { http: grants, ..Grants::default() };
+            prop_assert!(decide(&held, &Operation::Http(&operation)).is_allowed());
             let (pattern, prefix) = url.strip_prefix("https://").unwrap().split_once('/').unwrap_or((url.strip_prefix("https://").unwrap(), ""));
             let named = pattern.strip_prefix('*').map_or(host == pattern, |suffix| host.ends_with(suffix));
             let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();

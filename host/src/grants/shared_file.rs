@@ -98,6 +98,43 @@ pub fn read(path: &Path, max: u64) -> io::Result<Option<String>> {
     Ok(Some(text))
 }
 
+/// Opens a regular file to read; a link in its place, or a pipe, is refused.
+///
+/// # Errors
+/// When it cannot be opened, or is something else.
+pub fn open_plain(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
+}
+
+/// A random key of the user's, made at its first use and readable by the user alone. Several processes may make it
+/// at once: the first one to link its own into place wins.
+///
+/// # Errors
+/// When it is there and cannot be read, or cannot be made.
+pub fn secret_key(path: &Path) -> io::Result<[u8; 32]> {
+    let read = || -> io::Result<[u8; 32]> {
+        let mut key = [0; 32];
+        open_plain(path)?.read_exact(&mut key)?;
+        Ok(key)
+    };
+    match read() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        other => return other,
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(io::Error::other)?;
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(&key)?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(key),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => read(),
+        Err(error) => Err(error.error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]

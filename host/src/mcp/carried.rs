@@ -21,6 +21,10 @@ pub struct Caller(pub Arc<str>);
 #[derive(Clone, Debug, Default)]
 pub struct Detached(pub CancellationToken);
 
+/// Nothing else was being worked on or waiting when this request was handed out: the protocol's thread has time for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Alone;
+
 /// What the transport put into a request's extensions: straight, or into those of the HTTP request it came with.
 pub(super) fn carried<T: Clone + Send + Sync + 'static>(context: &RequestContext<RoleServer>) -> Option<&T> {
     let http = || context.extensions.get::<http::request::Parts>();

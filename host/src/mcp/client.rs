@@ -8,7 +8,7 @@ use rmcp::model::{ClientCapabilities, InitializeRequestParams};
 use rmcp::service::{RequestContext, RoleServer};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::carried::{Caller, Detached, carried};
+use super::carried::{Alone, Caller, Detached, carried};
 use super::{convert, events};
 use crate::catalog::api::{CallInfo, ClientCan, ClientFacts};
 use crate::catalog::types::LogLevel;
@@ -65,6 +65,7 @@ impl Client {
         let info = CallInfo {
             cancel: context.ct.clone(),
             client,
+            alone: carried::<Alone>(context).is_some(),
             progress,
             log_level: level,
             sink,

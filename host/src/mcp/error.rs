@@ -109,6 +109,7 @@ mod tests {
             CallFailure::InvalidArguments("/n: 5 is not a string".into()),
             CallFailure::Busy("notes: 64 calls wait already; try again later".into()),
             CallFailure::Denied("notes: not granted".into()),
+            CallFailure::Revoked("notes: revoked: state, 1 MiB".into()),
             CallFailure::Trap("notes: unreachable".into()),
             CallFailure::Cancelled,
             CallFailure::MissingCapability("sampling".into()),

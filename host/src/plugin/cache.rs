@@ -3,12 +3,10 @@
 //! made again from the component's bytes.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use rustix::fs::{Mode, OFlags};
 
 use crate::grants::{Digest, shared_file};
 use crate::sandbox::AuthenticFile;
@@ -49,7 +47,7 @@ impl Cache {
         if meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
             return Err(fail(io::ErrorKind::PermissionDenied.into()));
         }
-        let key = key(&folder.join("key")).map_err(fail)?;
+        let key = shared_file::secret_key(&folder.join("key")).map_err(fail)?;
         let folder = folder.join(settings);
         make(&folder).map_err(fail)?;
         Ok(Self { folder, key, settings: settings.to_owned() })
@@ -59,7 +57,7 @@ impl Cache {
     #[must_use]
     pub fn code(&self, digest: &Digest) -> Option<AuthenticFile> {
         let tag = self.tag_file(digest)?;
-        let mut file = open(&self.path(digest, "code")).ok()?;
+        let mut file = shared_file::open_plain(&self.path(digest, "code")).ok()?;
         let mut hasher = self.hasher("code", digest);
         hasher.update_reader(&mut file).ok()?;
         if hasher.finalize() == blake3::Hash::from_bytes(tag) {
@@ -123,7 +121,11 @@ impl Cache {
     /// The authentic text in a small file.
     fn sealed(&self, kind: &str, digest: &Digest, ending: &str) -> Option<Vec<u8>> {
         let mut text = Vec::new();
-        open(&self.path(digest, ending)).ok()?.take(MAX_SEALED).read_to_end(&mut text).ok()?;
+        shared_file::open_plain(&self.path(digest, ending))
+            .ok()?
+            .take(MAX_SEALED)
+            .read_to_end(&mut text)
+            .ok()?;
         let (tag, body) = text.split_first_chunk::<TAG>()?;
         let real = self.hasher(kind, digest).update(body).finalize();
         (real == blake3::Hash::from_bytes(*tag)).then(|| body.to_vec())
@@ -162,7 +164,7 @@ impl Cache {
 
     fn tag_file(&self, digest: &Digest) -> Option<[u8; TAG]> {
         let mut tag = [0; TAG];
-        open(&self.path(digest, "tag")).ok()?.read_exact(&mut tag).ok()?;
+        shared_file::open_plain(&self.path(digest, "tag")).ok()?.read_exact(&mut tag).ok()?;
         Some(tag)
     }
 
@@ -174,36 +176,5 @@ impl Cache {
             hasher.update(part);
         }
         hasher
-    }
-}
-
-/// Opens a regular file; a link in its place, or a pipe, is refused.
-fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
-}
-
-/// The user's key, made at the first use. Several processes may make it at once: the first one to link
-/// its own into place wins.
-fn key(path: &Path) -> io::Result<[u8; TAG]> {
-    let read = || -> io::Result<[u8; TAG]> {
-        let mut key = [0; TAG];
-        open(path)?.read_exact(&mut key)?;
-        Ok(key)
-    };
-    match read() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        other => return other,
-    }
-    let mut key = [0; TAG];
-    getrandom::fill(&mut key).map_err(io::Error::other)?;
-    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
-    file.write_all(&key)?;
-    file.as_file().sync_all()?;
-    match file.persist_noclobber(path) {
-        Ok(_) => Ok(key),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => read(),
-        Err(error) => Err(error.error),
     }
 }

@@ -1,13 +1,14 @@
 //! What a plugin says of itself: its tools, prompts and resource templates, read once per version with
 //! nothing granted and checked here, so that nothing after it meets a name or schema that cannot be.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::grants;
+use crate::grants::Wording;
 use crate::sandbox::contract::{Prompt, ResourceTemplate, Tool};
 use crate::sandbox::{
     CallContext, CallError, Complete, GetPrompt, ListPrompts, ListResources, ListTemplates, ListTools,
@@ -131,24 +132,38 @@ impl Definitions {
         Ok(())
     }
 
-    /// The hashes that a person approves.
+    /// The words that a person approves.
     ///
     /// # Errors
     /// Never for definitions that were checked; a record that is no JSON otherwise.
-    pub fn hashes(&self) -> serde_json::Result<grants::Definitions> {
-        fn values<'a, T: Serialize>(
-            items: &'a [T],
-            name: impl Fn(&'a T) -> &'a str,
-        ) -> serde_json::Result<Vec<(&'a str, Value)>> {
-            items.iter().map(|item| Ok((name(item), serde_json::to_value(item)?))).collect()
+    pub fn wording(&self) -> serde_json::Result<Wording> {
+        fn values<T: Serialize>(
+            items: &[T],
+            name: impl Fn(&T) -> &str,
+        ) -> serde_json::Result<BTreeMap<String, Value>> {
+            items.iter().map(|item| Ok((name(item).to_owned(), serde_json::to_value(item)?))).collect()
         }
-        fn pairs<'a>(items: &'a [(&'a str, Value)]) -> impl Iterator<Item = (&'a str, &'a Value)> {
-            items.iter().map(|(name, value)| (*name, value))
+        Ok(Wording {
+            tools: values(&self.tools, |tool| &tool.name)?,
+            prompts: values(&self.prompts, |prompt| &prompt.name)?,
+            templates: values(&self.templates, |template| &template.uri_template)?,
+        })
+    }
+
+    /// The same version with other words: those that a person approved.
+    ///
+    /// # Errors
+    /// When the words are of another contract than this host speaks.
+    pub fn worded(&self, words: Wording) -> serde_json::Result<Self> {
+        fn items<T: DeserializeOwned>(values: BTreeMap<String, Value>) -> serde_json::Result<Vec<T>> {
+            values.into_values().map(serde_json::from_value).collect()
         }
-        let tools = values(&self.tools, |tool| &tool.name)?;
-        let prompts = values(&self.prompts, |prompt| &prompt.name)?;
-        let templates = values(&self.templates, |template| &template.uri_template)?;
-        Ok(grants::Definitions::of(pairs(&tools), pairs(&prompts), pairs(&templates)))
+        Ok(Self {
+            tools: items(words.tools)?,
+            prompts: items(words.prompts)?,
+            templates: items(words.templates)?,
+            ..*self
+        })
     }
 }
 

@@ -2,15 +2,14 @@
 //! person, what is broken. Keeps it so while files change.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::config::{Config, ConfigError, Home, NewPlugins, PluginConfig, Surroundings};
+use crate::config::{Config, ConfigError, Home, PluginConfig, Surroundings};
 use crate::grants::{Approval, Digest, Lock, LockError, PluginName, Trust};
 use crate::sandbox::{Sandbox, StartError};
 
@@ -18,6 +17,8 @@ use super::cache::{Cache, CacheError};
 use super::compile::Compiler;
 use super::file::{FileError, PluginFile, component_files};
 use super::load::{Loader, Plugin};
+use super::revoke::{Revoker, folders};
+use super::serving::{Serves, serves};
 use super::watch::Watch;
 
 /// Longest wait of the first answers for plugins that have to be compiled.
@@ -77,10 +78,11 @@ pub enum LibraryError {
 /// All plugins of a home.
 pub struct Library {
     home: Home,
-    surroundings: Surroundings,
+    surroundings: Arc<Surroundings>,
     loader: Loader,
     config: Arc<Config>,
     entries: BTreeMap<String, Entry>,
+    revoker: Arc<Revoker>,
     statuses: watch::Sender<Arc<Vec<Status>>>,
 }
 
@@ -90,6 +92,8 @@ struct Entry {
     seen: Option<Digest>,
     /// What was asked for then.
     config: Option<PluginConfig>,
+    /// When a person approved it last, as of then.
+    approved_at: Option<SystemTime>,
 }
 
 impl Library {
@@ -107,7 +111,9 @@ impl Library {
         let cache = Cache::open(&home.cache(), sandbox.code_key())?;
         let loader = Loader::new(sandbox, cache, compiler, &home);
         let statuses = watch::Sender::new(Arc::default());
-        Ok(Self { home, surroundings, loader, config: Arc::new(config), entries: BTreeMap::new(), statuses })
+        let (config, entries, surroundings) = (Arc::new(config), BTreeMap::new(), Arc::new(surroundings));
+        let revoker = Arc::new(Revoker::new(home.clone(), surroundings.clone()));
+        Ok(Self { home, surroundings, loader, config, entries, revoker, statuses })
     }
 
     /// How the plugins stand, now and after each change.
@@ -131,7 +137,13 @@ impl Library {
     /// Looks at everything and then again after each change, for ever. `ready` is called once all plugins
     /// found at the start stand, or after [`PATIENCE`]: one that is slow to compile does not hold up the
     /// others.
-    pub async fn keep(mut self, ready: impl FnOnce()) {
+    pub async fn keep(self, ready: impl FnOnce()) {
+        // Beside the other, which may wait for a compilation: what is taken back waits for nothing.
+        let revoker = self.revoker.clone();
+        tokio::join!(revoker.keep(), self.keep_plugins(ready));
+    }
+
+    async fn keep_plugins(mut self, ready: impl FnOnce()) {
         // Watched before the first look, so that no change falls between the two.
         let mut watch = self.start_watch();
         {
@@ -158,8 +170,8 @@ impl Library {
     }
 
     fn start_watch(&self) -> Option<Watch> {
-        let config_folder = self.home.config_file().parent().unwrap_or(Path::new("."));
-        let folders = [self.config.plugins_folder.as_path(), self.home.root(), config_folder];
+        let mut folders = folders(&self.home);
+        folders.push(self.config.plugins_folder.clone());
         Watch::start(&folders)
             .inspect_err(|error| {
                 tracing::warn!("changes of plugins go unseen until a restart: {error}");
@@ -186,6 +198,8 @@ impl Library {
     /// When the plugins folder or the lock cannot be read; then everything stays as it was.
     pub async fn refresh(&mut self) -> Result<(), LibraryError> {
         let config = self.config.clone();
+        // Before anything else: what was taken back is not to be used while new things load.
+        self.revoker.look();
         let lock = Lock::load(&self.home.lock_file())?;
         let folder = &config.plugins_folder;
         let files = component_files(folder)
@@ -240,6 +254,9 @@ impl Library {
 
     fn set(&mut self, entry: Entry) {
         report(self.entries.get(&entry.status.name), &entry);
+        if let Some(plugin) = &entry.status.plugin {
+            self.revoker.note(plugin);
+        }
         self.entries.insert(entry.status.name.clone(), entry);
     }
 
@@ -257,6 +274,8 @@ impl Library {
         file: &Result<PluginFile, FileError>,
         lock: &Lock,
     ) -> Entry {
+        let pin = lock.plugins.get(&plugin.name);
+        let approved_at = pin.map(|pin| pin.approved_at);
         let serving = before.and_then(|entry| entry.status.plugin.as_ref());
         // What served under another configuration may hold what was taken back.
         let same_config = serving.filter(|old| old.config == *plugin);
@@ -271,22 +290,21 @@ impl Library {
             Err(error) => {
                 let standing = Standing::Broken(error.to_string());
                 let config = Some(plugin.clone());
-                return Entry { status: status(standing, same_config.cloned()), seen: None, config };
+                return Entry {
+                    status: status(standing, same_config.cloned()),
+                    seen: None,
+                    config,
+                    approved_at,
+                };
             }
         };
-        let entry = |status| Entry { status, seen: Some(file.digest), config: Some(plugin.clone()) };
-        let approval = lock.approval(&plugin.name, &file.digest);
-        let (bytes, approval, standing) = match (&approval, plugin.trust) {
-            (Approval::Changed { approved, .. }, Trust::Approved) => match self.approved(approved) {
-                Some(kept) => (kept, Approval::Approved, Standing::Waiting(approval.to_string())),
-                None => (file.clone(), approval.clone(), Standing::Serving),
-            },
-            (Approval::Unapproved(reason), Trust::Approved)
-                if !plugin.mentioned && self.config.new_plugins == NewPlugins::Hold =>
-            {
-                return entry(status(Standing::Held(reason.clone()), None));
+        let entry =
+            |status| Entry { status, seen: Some(file.digest), config: Some(plugin.clone()), approved_at };
+        let (bytes, approval, mut standing) = match serves(&self.home, &self.config, plugin, file, lock) {
+            Serves::Held(reason) => return entry(status(Standing::Held(reason), None)),
+            Serves::Bytes { file, approval, waiting } => {
+                (file, approval, waiting.map_or(Standing::Serving, Standing::Waiting))
             }
-            _ => (file.clone(), approval.clone(), Standing::Serving),
         };
         let unchanged = same_config.filter(|old| {
             let approved = approval == Approval::Approved || plugin.trust == Trust::Dev;
@@ -294,7 +312,17 @@ impl Library {
                 && old.holding.unapproved.is_none() == approved
                 && !old.program.secrets_changed()
         });
-        if let Some(old) = unchanged {
+        // A person who approves what is approved already wants what was pinned then, and no more sitting out.
+        let looked_at = before.is_some_and(|before| before.approved_at != approved_at);
+        if let Some(old) = unchanged.filter(|old| old.drift.is_none() || !looked_at) {
+            if looked_at {
+                old.program.lift();
+            }
+            if standing == Standing::Serving
+                && let Some(drift) = &old.drift
+            {
+                standing = Standing::Waiting(drift.clone());
+            }
             return entry(status(standing, Some(old.clone())));
         }
         // Bytes that were found broken are not tried again; a secret that was missing may be there by now.
@@ -306,16 +334,18 @@ impl Library {
         {
             return entry(status(before.status.standing.clone(), same_config.cloned()));
         }
-        match self.loader.load(&bytes, plugin, &self.config.limits, &approval).await {
-            Ok(loaded) => entry(status(standing, Some(loaded))),
+        let pin = pin
+            .filter(|_| approval == Approval::Approved && plugin.trust == Trust::Approved)
+            .map(|pin| &pin.definitions);
+        match self.loader.load(&bytes, plugin, &self.config.limits, &approval, pin).await {
+            Ok(loaded) => {
+                if let (Standing::Serving, Some(drift)) = (&standing, &loaded.drift) {
+                    standing = Standing::Waiting(drift.clone());
+                }
+                entry(status(standing, Some(loaded)))
+            }
             Err(error) => entry(status(Standing::Broken(error.to_string()), same_config.cloned())),
         }
-    }
-
-    /// The approved bytes, kept by hash when they were approved.
-    fn approved(&self, digest: &Digest) -> Option<PluginFile> {
-        let kept = PluginFile::read(&self.home.approved().join(format!("{digest}.wasm"))).ok()?;
-        (kept.digest == *digest).then_some(kept)
     }
 
     /// One plugin's entry by name, after a refresh.
@@ -328,7 +358,7 @@ impl Library {
 fn broken(name: &str, file: &str, why: String) -> Entry {
     let standing = Standing::Broken(why);
     let status = Status { name: name.to_owned(), file: file.to_owned(), standing, plugin: None };
-    Entry { status, seen: None, config: None }
+    Entry { status, seen: None, config: None, approved_at: None }
 }
 
 /// Says once what became of a plugin.

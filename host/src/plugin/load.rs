@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{Home, PluginConfig, default_limits};
-use crate::grants::{Approval, Asked, Digest, Grants, Holding, Limits, ManifestError, holding};
+use crate::grants::{
+    self, Approval, Asked, Digest, Grants, Holding, Limits, ManifestError, Wording, holding,
+};
 use crate::sandbox::capability::host::Host;
 use crate::sandbox::capability::wasi::Surroundings;
 use crate::sandbox::{CodeError, Interface, PrepareError, Program, Sandbox, Setup, check_kind};
@@ -42,6 +44,8 @@ pub struct Plugin {
     pub holding: Holding,
     /// What it offers.
     pub definitions: Arc<Definitions>,
+    /// Why what it offers now is not what was approved with these very bytes, when it is not.
+    pub drift: Option<String>,
     /// Its imports and exports.
     pub interface: Interface,
     /// Runs its calls.
@@ -102,6 +106,7 @@ pub struct Component {
 pub struct Loader {
     sandbox: Arc<Sandbox>,
     supply: Arc<Supply>,
+    approved: PathBuf,
     state_dir: PathBuf,
 }
 
@@ -111,7 +116,7 @@ impl Loader {
     pub fn new(sandbox: Arc<Sandbox>, cache: Cache, compiler: Compiler, home: &Home) -> Self {
         let bounds = format!("{:?}", listing_limits());
         let supply = Arc::new(Supply::new(sandbox.clone(), cache, compiler, home.approved(), bounds));
-        Self { sandbox, supply, state_dir: home.state() }
+        Self { sandbox, supply, approved: home.approved(), state_dir: home.state() }
     }
 
     /// Reads a component. One that was never seen here is compiled, and says what it offers with nothing granted;
@@ -149,7 +154,8 @@ impl Loader {
     }
 
     /// Makes a plugin of a component: with what was granted if `approval` and the configuration allow,
-    /// else with nothing and under the `common` limits.
+    /// else with nothing and under the `common` limits. With a `pin` it says what was approved with these bytes, or it
+    /// holds nothing.
     ///
     /// # Errors
     /// As [`Loader::read`], and when a grant cannot be given.
@@ -159,9 +165,28 @@ impl Loader {
         config: &PluginConfig,
         common: &Limits,
         approval: &Approval,
+        pin: Option<&grants::Definitions>,
     ) -> Result<Arc<Plugin>, LoadError> {
         let started = Instant::now();
-        let Component { code, interface, asked, definitions } = self.read(file).await?;
+        let Component { code, interface, asked, mut definitions } = self.read(file).await?;
+        let (mut approval, mut drift) = (approval, None);
+        let unpinned;
+        if let Some(pin) = pin.filter(|pin| definitions.wording().is_ok_and(|now| now.hashes() != **pin)) {
+            let why = "what it offers is not what was approved with these bytes";
+            drift = Some(format!(
+                "{why}; look at it with `kennel plan {0}` and run `kennel approve {0}`",
+                config.name
+            ));
+            // The words that were approved serve on, if somebody kept them.
+            let words = Wording::kept(&self.approved, &pin.hash());
+            match words.and_then(|words| definitions.worded(words).ok()) {
+                Some(approved) => definitions = Arc::new(approved),
+                None => {
+                    unpinned = Approval::Unapproved(why.to_owned());
+                    approval = &unpinned;
+                }
+            }
+        }
         let holding = holding(&config.grants, asked.as_ref(), config.trust, approval);
         // What was written for approved bytes is for these alone: also settings and limits.
         let (settings, limits) = match holding.unapproved {
@@ -188,6 +213,7 @@ impl Loader {
             asked,
             holding,
             definitions,
+            drift,
             interface,
             program,
         }))

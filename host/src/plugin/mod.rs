@@ -7,7 +7,9 @@ mod definitions;
 mod file;
 mod library;
 mod load;
+mod revoke;
 mod section;
+mod serving;
 mod supply;
 mod verdict;
 mod watch;
@@ -19,6 +21,7 @@ pub use file::{FileError, MAX_COMPONENT, PluginFile, component_files};
 pub use library::{Library, LibraryError, Standing, Status};
 pub use load::{LoadError, Loader, Plugin};
 pub use section::{describe_component, manifest};
+pub use serving::{Serves, serves};
 pub use supply::SupplyError;
 
 /// The hidden verb by which the binary is its own compiling child.

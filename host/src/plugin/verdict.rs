@@ -86,9 +86,11 @@ impl Certainty {
             | CallError::Exited(_)
             | CallError::Unsupported(_)
             | CallError::Plugin(_) => Self::Certain,
-            CallError::Cancelled | CallError::Busy(_) | CallError::NoCode(_) | CallError::Internal(_) => {
-                Self::None
-            }
+            CallError::Cancelled
+            | CallError::Revoked(_)
+            | CallError::Busy(_)
+            | CallError::NoCode(_)
+            | CallError::Internal(_) => Self::None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Tells when something changed in the folders of plugins and configuration. Says that, not what: who
 //! listens looks again at everything.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -21,7 +21,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Watches these folders, each without what is below it. One that is not there is left out.
-    pub(super) fn start(folders: &[&Path]) -> notify::Result<Self> {
+    pub(super) fn start(folders: &[PathBuf]) -> notify::Result<Self> {
         // One waiting word is enough: it makes the listener look at everything.
         let (tell, changes) = mpsc::channel(1);
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {

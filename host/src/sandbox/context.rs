@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::Counters;
+
 /// Whom a call is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
@@ -97,12 +99,16 @@ pub struct CallContext {
     pub capabilities: ClientCapabilities,
     /// Ends the call when cancelled.
     pub cancel: CancellationToken,
+    /// It may use the thread that makes it for its first slice.
+    pub begin_here: bool,
     /// Where its notes go.
     pub events: Arc<dyn Events>,
     /// W3C trace context.
     pub traceparent: Option<String>,
     /// W3C trace context.
     pub tracestate: Option<String>,
+    /// Where it is counted: whoever made it sees what was used and decided even when the call is dropped.
+    pub counters: Arc<Counters>,
 }
 
 impl CallContext {
@@ -113,9 +119,11 @@ impl CallContext {
             caller: Caller::default(),
             capabilities: ClientCapabilities::default(),
             cancel: CancellationToken::new(),
+            begin_here: false,
             events: Arc::new(NoEvents),
             traceparent: None,
             tracestate: None,
+            counters: Arc::default(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use wasmtime::Trap;
 
 use super::bindings::kennel::plugin::types as wit;
+use super::busy::Busy;
 
 /// A budget, and so the key of `limits` in `kennel.toml` that raises it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -123,9 +124,12 @@ pub enum CallError {
     /// Whoever asked no longer wants it.
     #[error("cancelled")]
     Cancelled,
-    /// Too many calls of the plugin, or of all plugins, are waiting.
-    #[error("busy: {0} calls are waiting already; try again later")]
-    Busy(usize),
+    /// A person took back what the plugin held when the call began; says what.
+    #[error("revoked: a person took back what this call began with, so it was ended: {0}")]
+    Revoked(String),
+    /// It does not begin now.
+    #[error("{0}")]
+    Busy(Busy),
     /// The plugin has no such export.
     #[error("it does not offer {0}")]
     Unsupported(&'static str),

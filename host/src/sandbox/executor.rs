@@ -28,6 +28,15 @@ const SPIN: Duration = Duration::from_micros(30);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct TaskOwner(pub(super) u64);
 
+/// Where a future runs first.
+#[derive(Clone, Copy)]
+pub(super) enum Begin<'a> {
+    /// On the guests' threads.
+    There,
+    /// On the thread that spawns it, for one slice. Two threads less to wake: a short call is over by then.
+    Here(&'a tokio::runtime::Handle),
+}
+
 struct Meta {
     owner: TaskOwner,
     slices: AtomicU32,
@@ -69,11 +78,13 @@ impl Executor {
         Ok(Self { lanes, threads })
     }
 
-    /// Runs a future of `owner`'s on the guests' threads. Dropping the returned task drops the future
-    /// at its next yield. A panic in it becomes `Err` with the panic's message.
+    /// Runs a future of `owner`'s on the guests' threads; its first slice on this one if `begin` says so, which a thread
+    /// of the protocol can afford when nothing else waits for it. Dropping the returned task drops the future at its
+    /// next yield. A panic in it becomes `Err` with the panic's message.
     pub(super) fn spawn<T: Send + 'static>(
         &self,
         owner: TaskOwner,
+        begin: Begin<'_>,
         future: impl Future<Output = T> + Send + 'static,
     ) -> Task<Result<T, String>, impl Send + Sync + 'static> {
         let lanes = self.lanes.clone();
@@ -91,7 +102,13 @@ impl Executor {
         let (runnable, task) = Builder::new()
             .metadata(Meta { owner, slices: AtomicU32::new(0) })
             .spawn(move |_| future, WithInfo(schedule));
-        runnable.schedule();
+        match begin {
+            Begin::There => runnable.schedule(),
+            Begin::Here(io) => {
+                let _io = io.enter();
+                runnable.run();
+            }
+        }
         task
     }
 }

@@ -1,7 +1,10 @@
-//! What a call used. Counted where it happens, read once at the end; decides nothing.
+//! What a call used, and what was decided in it. Counted where it happens, read once at the end; decides nothing.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::observe::Decisions;
 
 /// Counts of one call, shared by the wrappers (streams, sockets, bodies) that outlive a host
 /// function's borrow of the store.
@@ -13,6 +16,7 @@ pub struct Counters {
     http_requests: AtomicU32,
     files_opened: AtomicU32,
     log_lines: AtomicU32,
+    decisions: Mutex<Decisions>,
 }
 
 impl Counters {
@@ -50,6 +54,38 @@ impl Counters {
     /// Counts a log line; gives how many there were before.
     pub fn log_line(&self) -> u32 {
         self.log_lines.fetch_add(1, Relaxed)
+    }
+
+    /// Something was allowed by a rule, whose text (as `Grants::describe` shows it) is made once per plugin.
+    pub fn allowed(&self, rule: &Arc<str>) {
+        self.decided(|decisions| decisions.allow(rule));
+    }
+
+    /// Something was denied. The text goes into the audit: no path, query or content that the guest chose.
+    pub fn denied(&self, what: &str) {
+        self.decided(|decisions| decisions.deny(what));
+    }
+
+    /// Something is sent to this host and port.
+    pub fn reached(&self, host: &str) {
+        self.decided(|decisions| decisions.reach(host));
+    }
+
+    fn decided(&self, add: impl FnOnce(&mut Decisions)) {
+        add(&mut self.decisions.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What was decided so far; leaves nothing.
+    pub fn take_decisions(&self) -> Decisions {
+        std::mem::take(&mut *self.decisions.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What was used so far, as far as it is counted here. For a call that was dropped before it ended.
+    #[must_use]
+    pub fn so_far(&self) -> Usage {
+        let mut usage = Usage::default();
+        self.read_into(&mut usage);
+        usage
     }
 
     pub(super) fn read_into(&self, usage: &mut Usage) {

@@ -3,6 +3,7 @@
 
 mod bindings;
 mod border;
+mod busy;
 pub mod capability;
 mod code;
 mod context;
@@ -10,16 +11,20 @@ pub mod contract;
 mod engine;
 mod error;
 mod executor;
+mod health;
 pub mod json;
 mod limiter;
 mod linked;
 mod meter;
 mod operation;
 mod program;
+mod rate;
 mod running;
 mod scrubbed;
 mod store;
+mod turns;
 
+pub use busy::{Busy, SitsOut};
 pub use code::{AuthenticFile, Code, CodeError, CodeSource, Interface, check_kind, compile};
 pub use context::{CallContext, Caller, ClientCapabilities, Events, ListKind, LogLevel, NoEvents};
 /// The engine that calls run on, for benchmarks that measure wasmtime alone beside them.
@@ -34,5 +39,6 @@ pub use operation::{
     ReadResource, Subscribe, Unsubscribe,
 };
 pub use program::{Finished, Program, Setup};
+pub use rate::UNBOUNDED as UNBOUNDED_RATE;
 pub use running::{Sandbox, StartError};
 pub use store::CallState;

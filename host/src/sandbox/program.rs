@@ -1,11 +1,11 @@
 //! A component made ready to run under one plugin's grants, and the way of one call through it: a
 //! place in the queue, a fresh instance, its budget, its end.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit};
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::{ResourceTable, ResourceTableError};
 use wasmtime::{Store, Trap};
 
@@ -13,18 +13,21 @@ use crate::grants::{Grants, Limits};
 use crate::observe::Scrubber;
 
 use super::border::Border;
+use super::busy::Busy;
 use super::capability::stdio::{Capture, Captured};
 use super::capability::{Configure, files, host, http, secrets, state, wasi};
 use super::code::{CodeSource, Interface};
 use super::engine::{self, SLICE_FUEL};
 use super::error::{Budget, CallError, LimitHit, hides_fuel, seconds};
-use super::executor::TaskOwner;
+use super::executor::{Begin, TaskOwner};
+use super::health::{Ending, Health};
 use super::limiter::{Limiter, Refused};
 use super::linked::{Linked, PrepareError};
 use super::operation::{Enter, Offers};
 use super::running::Sandbox;
 use super::scrubbed::{Scrub as _, ScrubbedEvents};
-use super::{CallContext, CallState, Counters, Usage};
+use super::turns::{Turn, Turns};
+use super::{CallContext, CallState, Usage};
 
 /// What a program runs under.
 pub struct Setup<'a> {
@@ -54,8 +57,9 @@ pub struct Program {
     state: state::Configured,
     limits: Limits,
     owner: TaskOwner,
-    turns: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    turns: Arc<Turns>,
+    health: Health,
+    revoked: Revoked,
 }
 
 /// A call that ended.
@@ -71,6 +75,8 @@ pub struct Finished<T> {
     pub stderr: Captured,
     /// What was denied, one readable line each.
     pub denials: Vec<String>,
+    /// Bytes of text and data that came out.
+    pub output: usize,
 }
 
 impl<T> Finished<T> {
@@ -92,6 +98,7 @@ impl<T> Finished<T> {
             stdout: Captured::default(),
             stderr: Captured::default(),
             denials: Vec::new(),
+            output: 0,
         }
     }
 }
@@ -119,14 +126,15 @@ impl Program {
             source,
             linked: OnceCell::new(),
             offers: Offers::of(interface),
-            base: wasi::Base::configure(&secrets.environment(&setup.grants.env), setup.surroundings),
+            base: wasi::Base::configure(setup.grants, secrets.exposed(), setup.surroundings),
             files: files::Configured::configure(&configure)?,
             http: http::Configured::configure(&configure, &secrets)?,
             state: state::Configured::configure(&configure)?,
             secrets,
-            turns: Arc::new(Semaphore::new(setup.limits.concurrency.max(1))),
+            turns: Turns::new(&setup.limits, Instant::now()),
+            health: Health::default(),
             owner: sandbox.new_owner(),
-            waiting: AtomicUsize::new(0),
+            revoked: Revoked::default(),
             host: Arc::new(setup.host),
             limits: setup.limits,
         }))
@@ -169,12 +177,13 @@ impl Program {
             return Finished::not_run(CallError::Unsupported(O::EXPORT));
         }
         let admitted = async {
-            let permits = self.admit().await?;
+            let permits = self.admit(&context.caller.id).await?;
             let linked = self.linked().await.map_err(|error| CallError::NoCode(error.to_string()))?;
             Ok((permits, linked.clone()))
         };
         let admitted = tokio::select! {
             biased;
+            why = self.revoked.wait() => Err(CallError::Revoked(why)),
             admitted = admitted => admitted,
             () = context.cancel.cancelled() => Err(CallError::Cancelled),
         };
@@ -185,8 +194,10 @@ impl Program {
         let program = self.clone();
         // Boxed where it is made: on its way to the guests' threads it passes through several hands.
         let running = linked.running.clone();
+        let begin = if context.begin_here { Begin::Here(running.io.handle()) } else { Begin::There };
         let task = running.executor.spawn(
             self.owner,
+            begin,
             Box::pin(async move {
                 let finished = program.run(&linked, operation, context).await;
                 drop(permits);
@@ -199,18 +210,39 @@ impl Program {
         })
     }
 
-    /// Waits for the plugin's turn and for a slot of the pool. A queue over its bound is `busy`.
-    async fn admit(&self) -> Result<[OwnedSemaphorePermit; 2], CallError> {
-        let closed = |_| CallError::Internal("the sandbox is closing".into());
-        let turn = match self.turns.clone().try_acquire_owned() {
-            Ok(turn) => turn,
-            Err(_) => {
-                let _waiting = Waiting::enter(&self.waiting, self.limits.queue)?;
-                self.turns.clone().acquire_owned().await.map_err(closed)?
-            }
-        };
-        let slot = self.sandbox.slots().acquire_owned().await.map_err(closed)?;
-        Ok([turn, slot])
+    /// Ends every call, those that wait too, and refuses new ones: `what` was taken back. Says whether this is news.
+    pub fn revoke(&self, what: String) -> bool {
+        let news = self.revoked.what.set(what).is_ok();
+        self.revoked.token.cancel();
+        news
+    }
+
+    /// Waits for the caller's turn and for a slot of the pool.
+    async fn admit(&self, caller: &str) -> Result<(Turn, OwnedSemaphorePermit), CallError> {
+        let fit = || self.health.check(Instant::now()).map_err(|out| CallError::Busy(Busy::SitsOut(out)));
+        fit()?;
+        let turn = self.turns.take(caller, Instant::now()).await.map_err(CallError::Busy)?;
+        let slot = self.sandbox.slots().acquire_owned().await;
+        let slot = slot.map_err(|_| CallError::Internal("the sandbox is closing".into()))?;
+        // Others may have trapped while this one waited.
+        fit()?;
+        Ok((turn, slot))
+    }
+
+    /// Ends a sitting out: a person looked at the plugin and wants it called.
+    pub fn lift(&self) {
+        self.health.lift();
+    }
+
+    /// Keeps how a call ended.
+    fn note(&self, ending: Ending) {
+        if let Some(out) = self.health.ended(ending, Instant::now()) {
+            let plugin = self.host.plugin.as_str();
+            tracing::warn!(
+                plugin,
+                "it {out}; `kennel approve {plugin}`, other bytes or another configuration end that"
+            );
+        }
     }
 
     async fn run<O: Enter>(
@@ -224,7 +256,7 @@ impl Program {
             context.events = Arc::new(ScrubbedEvents::new(context.events, scrubber.clone()));
         }
         let limits = &self.limits;
-        let counters = Arc::new(Counters::default());
+        let counters = context.counters.clone();
         let (out, err) = (Capture::begin(limits.stdio, &counters), Capture::begin(limits.stdio, &counters));
         let cancel = context.cancel.clone();
 
@@ -258,30 +290,48 @@ impl Program {
             biased;
             ended = guest => Ended::Guest(ended),
             () = cancel.cancelled() => Ended::Cancelled,
+            why = self.revoked.wait() => Ended::Revoked(why),
             () = tokio::time::sleep(limits.deadline) => Ended::Deadline,
         };
 
         let mut usage = Usage { peak_memory: store.data().limiter.memory() as u64, ..Usage::default() };
         usage.fuel = limits.fuel - store.get_fuel().unwrap_or(0).min(limits.fuel);
         let denials = store.data_mut().http.take_denials();
+        let mut output = 0;
         let result = match ended {
             Ended::Cancelled => Err(CallError::Cancelled),
+            Ended::Revoked(why) => Err(CallError::Revoked(why)),
             Ended::Deadline => Err(limit(Budget::Deadline, seconds(limits.deadline))),
-            Ended::Guest(Ok(Ok(output))) if O::weight(&output) > limits.output => {
-                Err(limit(Budget::Output, format!("{} bytes", limits.output)))
+            Ended::Guest(Ok(Ok(answer))) => {
+                output = O::weight(&answer);
+                if output > limits.output {
+                    Err(limit(Budget::Output, format!("{} bytes", limits.output)))
+                } else {
+                    Ok(answer)
+                }
             }
-            Ended::Guest(Ok(answer)) => answer.map_err(CallError::Plugin),
+            Ended::Guest(Ok(Err(error))) => Err(CallError::Plugin(error)),
             Ended::Guest(Err(error)) => {
-                if hides_fuel(&error) {
+                let hidden = hides_fuel(&error);
+                if hidden {
                     usage.fuel = limits.fuel;
                 }
-                Err(self.classify(&error, &mut store))
+                let error = self.classify(&error, &mut store);
+                self.note(match error {
+                    // Whatever it said or ran into before.
+                    _ if hidden => Ending::Trapped,
+                    CallError::Trapped(_) => Ending::Trapped,
+                    CallError::Panicked { .. } | CallError::Exited(_) => Ending::Panicked,
+                    _ => Ending::Orderly,
+                });
+                Err(error)
             }
         };
         drop(store);
         counters.read_into(&mut usage);
         usage.set_wall(started.elapsed());
-        let mut finished = Finished { result, usage, stdout: out.take(), stderr: err.take(), denials };
+        let mut finished =
+            Finished { result, usage, stdout: out.take(), stderr: err.take(), denials, output };
         if let Some(scrubber) = self.secrets.scrubber() {
             finished.scrub::<O>(scrubber);
         }
@@ -338,22 +388,21 @@ fn limit(budget: Budget, bound: String) -> CallError {
 enum Ended<T> {
     Guest(T),
     Cancelled,
+    Revoked(String),
     Deadline,
 }
 
-/// A place in a plugin's queue, given back when dropped.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn enter(count: &'a AtomicUsize, bound: usize) -> Result<Self, CallError> {
-        let before = count.fetch_add(1, Ordering::Relaxed);
-        let place = Self(count);
-        if before >= bound { Err(CallError::Busy(before)) } else { Ok(place) }
-    }
+/// Whether what the program runs under was taken back.
+#[derive(Default)]
+struct Revoked {
+    what: OnceLock<String>,
+    token: CancellationToken,
 }
 
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+impl Revoked {
+    /// Waits until it is, and says what.
+    async fn wait(&self) -> String {
+        self.token.cancelled().await;
+        self.what.get().cloned().unwrap_or_default()
     }
 }

@@ -170,6 +170,7 @@ impl Scrub for CallError {
             }
             Self::Trapped(text) | Self::NoCode(text) | Self::Internal(text) => text.scrub(by),
             Self::Plugin(error) => error.scrub(by),
+            Self::Revoked(text) => text.scrub(by),
             Self::Limit(_) | Self::Exited(_) | Self::Cancelled | Self::Busy(_) | Self::Unsupported(_) => {}
         }
     }

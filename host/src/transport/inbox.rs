@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, ErrorData, RequestId,
-    ServerJsonRpcMessage,
+    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, ErrorData, GetExtensions as _,
+    RequestId, ServerJsonRpcMessage,
 };
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::front_door::{Refusal, id_text};
 use super::outbox::Outbox;
+use crate::mcp::Alone;
 
 /// What a waiting message takes besides its text: it waits in its parsed form.
 const OVERHEAD: usize = 1024;
@@ -350,11 +351,15 @@ impl State {
             return Some((message, bytes));
         }
         loop {
-            let front = self.queue.front()?;
-            if let Some(ClientJsonRpcMessage::Request(request)) = &front.message {
+            let last = self.queue.len() == 1;
+            let front = self.queue.front_mut()?;
+            if let Some(ClientJsonRpcMessage::Request(request)) = &mut front.message {
                 let stream = matches!(self.live.get(&request.id), Some(Place::Queued { stream: true, .. }));
                 if !stream && !place_free {
                     return None;
+                }
+                if last && self.running == 0 {
+                    request.request.extensions_mut().insert(Alone);
                 }
                 self.running += usize::from(!stream);
                 let place = if stream { Place::Stream } else { Place::Running };

@@ -157,6 +157,9 @@ impl Backend for Native {
                 }),
                 usage: Usage::default(),
             }),
+            "alone" => {
+                Ok(done(ToolResult { content: vec![text(call.alone.to_string())], ..Default::default() }))
+            }
             "slow" => {
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 Ok(done(ToolResult { content: vec![text("slow")], ..Default::default() }))

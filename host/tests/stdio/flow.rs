@@ -10,6 +10,18 @@ use std::sync::atomic::Ordering;
 use crate::catalog::Native;
 use crate::client::{Client, modern};
 
+/// Only a call that nothing waits beside may begin on the protocol's thread.
+#[test]
+fn a_call_knows_whether_it_is_alone() {
+    let mut client = Client::new();
+    client.initialize();
+    let alone = |answer: serde_json::Value| answer["result"]["content"][0]["text"] == "true";
+    assert!(alone(client.call(1, "alone")));
+    client.request(2, "tools/call", json!({"name": "forever"}));
+    client.until("it runs", |catalog| catalog.0.running.load(Ordering::SeqCst) == 1);
+    assert!(!alone(client.call(3, "alone")));
+}
+
 #[test]
 fn every_bad_line_is_answered_and_the_next_good_one_works() {
     let mut client = Client::with(Native::new(), Options { max_message: 4096, ..Options::default() });

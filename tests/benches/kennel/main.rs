@@ -31,6 +31,7 @@ fn main() -> ExitCode {
     };
     if wanted("ab") {
         process::run();
+        process::cancelled();
     }
     if wanted("cdg") {
         roundtrip::run();

@@ -9,8 +9,10 @@ use kennel::catalog::Catalog;
 use kennel::catalog::api::{Backend as _, CallEvents, CallInfo, ClientFacts, Trace};
 use kennel::catalog::types::LogLevel;
 use kennel::observe::Audit;
+use kennel::observe::audit::Options;
 use kennel::sandbox::contract::{ToolCall, ToolOutcome};
-use kennel::sandbox::{CallContext, CallTool, engine_alone};
+use kennel::sandbox::{CallContext, CallError, CallTool, engine_alone};
+use kennel_tests::Home;
 use serde_json::{Value, json};
 
 use crate::stats::{Series, table};
@@ -18,6 +20,9 @@ use crate::{TEXT, floor, world};
 
 const ROUNDS: usize = 400;
 const IN_A_ROW: usize = 25;
+/// Calls that are cancelled, and how long each has run by then.
+const CANCELLED: usize = 200;
+const RUNNING: Duration = Duration::from_millis(5);
 
 struct Silent;
 
@@ -29,6 +34,7 @@ impl CallEvents for Silent {
 
 fn info() -> CallInfo {
     CallInfo {
+        alone: false,
         cancel: Default::default(),
         client: ClientFacts::default(),
         progress: false,
@@ -67,7 +73,7 @@ pub fn run() {
         catalog
     };
     let checked = catalog(None);
-    let audited = catalog(Some(Audit::begin(&home.folder("audit")).unwrap()));
+    let audited = catalog(Some(Audit::begin(&home.folder("audit"), Options::default()).unwrap()));
 
     let engine = engine_alone().unwrap();
     let bare = floor::Bare::new(&engine);
@@ -82,6 +88,7 @@ pub fn run() {
         Series::new("(a) wasmtime alone, bare component"),
         Series::new("(a) wasmtime alone, the plugin `echo`"),
         Series::new("(b) a call with every guard, hops between threads included"),
+        Series::new("(b) the same begun where it is made, as when nothing waits"),
         Series::new("(b) the same with arguments checked against their schema"),
         Series::new("(b) the same with an audit line"),
     ];
@@ -89,12 +96,17 @@ pub fn run() {
         assert_eq!(bare.call(&text).await, text);
         assert!(matches!(alone.call(&call).await, ToolOutcome::Complete(result) if !result.is_error));
         for _ in 0..ROUNDS {
-            let [bare_series, alone_series, guarded_series, checked_series, audited_series] = &mut all;
+            let [bare_series, alone_series, guarded_series, here_series, checked_series, audited_series] =
+                &mut all;
             in_a_row!(bare_series, bare.call(&text).await);
             in_a_row!(alone_series, alone.call(&call).await);
             in_a_row!(guarded_series, {
                 let finished = plugin.program.call(CallTool(call.clone()), CallContext::unattended()).await;
                 finished.result.unwrap()
+            });
+            in_a_row!(here_series, {
+                let context = CallContext { begin_here: true, ..CallContext::unattended() };
+                plugin.program.call(CallTool(call.clone()), context).await.result.unwrap()
             });
             in_a_row!(
                 checked_series,
@@ -107,4 +119,34 @@ pub fn run() {
         }
     });
     table("(a) (b) a call in process; ratios to wasmtime alone with the same plugin", 1, &all);
+}
+
+/// How long a guest that loops goes on after its call was cancelled.
+pub fn cancelled() {
+    let runtime = world::runtime();
+    let home = Home::new("bench-cancelled");
+    let limits = "[plugins.trial.limits]\nfuel = \"1000G\"\ndeadline = \"1m\"\n";
+    home.plugin("trial").config(limits).approve();
+    let (_sandbox, statuses) = world::load(&home.path(), &runtime);
+    let plugin = world::only(&statuses);
+    let spin = ToolCall { name: "spin".into(), arguments: "{}".into(), resumption: None, meta: None };
+    let mut deaths = [Series::new("cancelled, until the guest was gone")];
+    runtime.block_on(async {
+        for _ in 0..CANCELLED {
+            let context = CallContext::unattended();
+            let cancel = context.cancel.clone();
+            let call = plugin.program.call(CallTool(spin.clone()), context);
+            let killer = async {
+                tokio::time::sleep(RUNNING).await;
+                cancel.cancel();
+                Instant::now()
+            };
+            // The call ends when its instance is dropped.
+            let (finished, told) = tokio::join!(async { (call.await, Instant::now()) }, killer);
+            let (finished, gone) = finished;
+            assert!(matches!(finished.result, Err(CallError::Cancelled)), "{:?}", finished.result);
+            deaths[0].add(gone.saturating_duration_since(told));
+        }
+    });
+    table("a looping guest whose call is cancelled", 0, &deaths);
 }

@@ -78,7 +78,7 @@ impl Bench {
         let approval = Approval::Unapproved("a plugin under test is its author's".to_owned());
         let plugin = self
             .runtime
-            .block_on(loader.load(&self.file, &plugin, &plugin.limits, &approval))
+            .block_on(loader.load(&self.file, &plugin, &plugin.limits, &approval, None))
             .map_err(|error| Failure::new(format!("{}: cannot be used: {error}", self.name)))?;
         let withheld = plugin.holding.withheld.iter().map(ToString::to_string).collect();
         let catalog = Catalog::new(None);
@@ -167,6 +167,7 @@ fn info(call: &Call, resumption: Option<Arc<Resumption>>) -> CallInfo {
     let can = !call.answers.is_empty();
     let can = ClientCan { elicit_form: can, elicit_url: can, sampling: can, sampling_tools: can, roots: can };
     CallInfo {
+        alone: false,
         cancel: CancellationToken::new(),
         client: ClientFacts { can, ..ClientFacts::default() },
         progress: false,

@@ -76,6 +76,16 @@ fn read_directory(
             section.finish(faults);
         }
     }
+    let extensions = section.read(faults, "extensions", |item| {
+        let extensions = item.texts()?;
+        if extensions.is_empty() {
+            return Err(
+                "no extension, so no file; name at least one, or drop the key for all files".to_owned()
+            );
+        }
+        extensions.into_iter().map(extension).collect::<Result<Vec<_>, _>>()
+    });
+    let extensions = extensions.unwrap_or_default();
     let missing = section.item("path").is_none();
     if missing {
         faults.add(
@@ -99,7 +109,17 @@ fn read_directory(
     if guest.is_none() {
         faults.add(at, &key, "the path is not UTF-8; add `as` with the path the plugin shall see");
     }
-    Some(DirectoryGrant { host, guest: guest?, mode, quota })
+    Some(DirectoryGrant { host, guest: guest?, mode, quota, extensions })
+}
+
+/// What stands after a dot at the end of a file's name.
+fn extension(text: &str) -> Result<String, String> {
+    let plain = !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\', '\0', '*']);
+    if plain {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{text:?} is not an extension; write for example \"md\", without the dot"))
+    }
 }
 
 /// An absolute path of one spelling.

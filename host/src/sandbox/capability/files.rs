@@ -17,7 +17,7 @@ use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtx, WasiFilesystemCtx
 use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
 
-use crate::grants::{DirectoryGrant, DirectoryMode};
+use crate::grants::{Access, DirectoryGrant, FilePath, Grants, Operation, decide};
 use crate::sandbox::{CallState, Counters};
 
 use super::{Configure, ConfigureError};
@@ -55,6 +55,9 @@ fn view(state: &mut CallState) -> FilesView<'_> {
 pub struct Configured {
     template: WasiFilesystemCtx,
     books: Arc<Books>,
+    grants: Arc<Grants>,
+    /// The text of each grant, for the audit.
+    rules: Arc<[Arc<str>]>,
 }
 
 impl Configured {
@@ -67,11 +70,11 @@ impl Configured {
     pub fn configure(from: &Configure<'_>) -> Result<Self, ConfigureError> {
         let granted = &from.grants.directories;
         let mut builder = WasiCtxBuilder::new();
-        for grant in granted {
-            let perms = match grant.mode {
-                DirectoryMode::ReadOnly => FsPerms::ReadOnly,
-                DirectoryMode::ReadWrite => FsPerms::ReadWrite,
-            };
+        for (index, grant) in granted.iter().enumerate() {
+            // A second lock behind the one in `view`, by the same word.
+            let path = FilePath::Held(index);
+            let writes = decide(from.grants, &Operation::File { access: Access::Write, path });
+            let perms = if writes.is_allowed() { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
             builder
                 .preopened_dir(&grant.host, &grant.guest, perms)
                 .map_err(|error| refused(from, grant, Refusal::Open(place::reason(&error))))?;
@@ -89,14 +92,23 @@ impl Configured {
             checked.map_err(|why| refused(from, grant, why))?;
         }
         let quotas = granted.iter().map(|grant| grant.quota).collect();
-        Ok(Self { template, books: Arc::new(Books::new(quotas)) })
+        let rules = granted.iter().map(|grant| grant.to_string().into()).collect();
+        let directories = granted.clone();
+        let grants = Arc::new(Grants { directories, ..Grants::default() });
+        Ok(Self { template, books: Arc::new(Books::new(quotas)), grants, rules })
     }
 
     /// The part of one call; gives `wasi` its directories.
     #[must_use]
     pub fn begin(&self, wasi: &mut WasiCtx, counters: &Arc<Counters>) -> Call {
         wasi.filesystem().clone_from(&self.template);
-        Call { books: Arc::clone(&self.books), counters: Arc::clone(counters), held: HashMap::new() }
+        Call {
+            books: Arc::clone(&self.books),
+            grants: Arc::clone(&self.grants),
+            rules: Arc::clone(&self.rules),
+            counters: Arc::clone(counters),
+            held: HashMap::new(),
+        }
     }
 }
 
@@ -107,6 +119,9 @@ fn refused(from: &Configure<'_>, grant: &DirectoryGrant, why: Refusal) -> Config
 /// What a call holds open.
 pub struct Call {
     books: Arc<Books>,
+    /// Asked for each thing that is done; accounts are the numbers of its directories.
+    grants: Arc<Grants>,
+    rules: Arc<[Arc<str>]>,
     counters: Arc<Counters>,
     /// By the descriptor's place in the resource table.
     held: HashMap<u32, Held>,

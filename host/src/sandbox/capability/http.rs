@@ -2,7 +2,6 @@
 //! It asks `grants` whether a request was granted and bounds what one may cost. It must not decide by rules
 //! of its own, follow a redirect, or open a connection to anything but an address it checked.
 
-mod address;
 mod body;
 mod client;
 mod network;
@@ -23,7 +22,10 @@ use wasmtime_wasi_http::{
 
 use super::secrets;
 use super::{Configure, ConfigureError};
-use crate::grants::{Decision, HttpGrant, HttpOperation, HttpScheme, Limits, OddRequest, decide};
+use crate::grants::{
+    Decision, DenyReason, Grants, HttpOperation, HttpScheme, Limits, OddRequest, Operation, Reason, Rule,
+    decide,
+};
 use crate::sandbox::{CallState, Counters};
 use client::{Bounds, Client};
 
@@ -52,7 +54,9 @@ pub(in crate::sandbox) struct Configured {
 
 struct Gate {
     plugin: String,
-    grants: Vec<HttpGrant>,
+    grants: Grants,
+    /// The text of each grant of HTTP, for the audit.
+    rules: Vec<Arc<str>>,
     client: Client,
     secrets: Arc<secrets::Configured>,
 }
@@ -77,8 +81,9 @@ impl Configured {
     }
 
     fn over(configure: &Configure<'_>, secrets: Arc<secrets::Configured>, client: Client) -> Self {
-        let (plugin, grants) = (configure.plugin.to_owned(), configure.grants.http.clone());
-        Self { gate: Arc::new(Gate { plugin, grants, client, secrets }) }
+        let (plugin, grants) = (configure.plugin.to_owned(), configure.grants.clone());
+        let rules = grants.http.iter().map(|grant| grant.to_string().into()).collect();
+        Self { gate: Arc::new(Gate { plugin, grants, rules, client, secrets }) }
     }
 
     /// The call's part. Whatever the guest asks for, nothing of a request lives beyond `deadline`.
@@ -180,7 +185,7 @@ enum Refusal {
     #[error("an HTTP request of `{plugin}` was refused: {scheme} is not http or https")]
     Scheme { plugin: String, scheme: String },
     #[error("{operation} was not granted to `{plugin}`: {why}; ask the user to grant it in kennel.toml")]
-    Denied { plugin: String, operation: HttpOperation, why: crate::grants::DenyReason },
+    Denied { plugin: String, operation: HttpOperation, why: Reason },
     #[error(
         "`{plugin}` made more than {limit} HTTP requests in one call; ask the user to raise its limit `http-requests`"
     )]
@@ -188,6 +193,21 @@ enum Refusal {
 }
 
 impl Refusal {
+    /// What the audit is told: nothing that the guest could have written at will but a name of a host.
+    fn audited(&self) -> String {
+        match self {
+            Self::Odd { why, .. } => format!("HTTP: {why}"),
+            Self::Field { field, .. } => format!("HTTP: it sets the field {}", shown(field.as_str())),
+            Self::Target { .. } => "HTTP: the path and query are too long".into(),
+            Self::Scheme { .. } => "HTTP: the scheme is not http or https".into(),
+            Self::Denied { operation, why, .. } => {
+                let scheme = operation.scheme();
+                format!("HTTP {} {scheme}://{}: {why}", operation.method(), operation.destination())
+            }
+            Self::Count { limit, .. } => format!("HTTP: over {limit} requests in one call"),
+        }
+    }
+
     /// What the guest is told.
     fn error(&self) -> Error {
         match self {
@@ -197,6 +217,7 @@ impl Refusal {
             }
             Self::Odd { .. } => Error::HttpRequestUriInvalid,
             Self::Scheme { .. } => Error::HttpProtocolError,
+            Self::Denied { why: Reason::Http(DenyReason::Private), .. } => Error::DestinationIpProhibited,
             Self::Field { .. } | Self::Denied { .. } | Self::Count { .. } => Error::HttpRequestDenied,
         }
     }
@@ -230,9 +251,13 @@ impl Hooks {
         if let Some(field) = request.headers().keys().find(|name| is_forbidden(name)) {
             return Err(Refusal::Field { plugin: plugin(), field: field.clone() });
         }
-        match decide(&self.gate.grants, &operation) {
-            Decision::Allowed(index) => {
-                let private = self.gate.grants.get(index).is_some_and(|grant| grant.private_addresses);
+        match decide(&self.gate.grants, &Operation::Http(&operation)) {
+            Decision::Allowed(rule) => {
+                let Rule::Http(index) = rule else { return Ok((operation, false)) };
+                let private = self.gate.grants.http.get(index).is_some_and(|grant| grant.private_addresses);
+                if let Some(rule) = self.gate.rules.get(index) {
+                    self.counters.allowed(rule);
+                }
                 Ok((operation, private))
             }
             Decision::Denied(why) => Err(Refusal::Denied { plugin: plugin(), operation, why }),
@@ -281,15 +306,19 @@ impl WasiHttpHooks for Hooks {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 let error = refusal.error();
+                self.counters.denied(&refusal.audited());
                 self.denials.add(refusal.to_string());
                 return Box::new(std::future::ready(Err(error)));
             }
         };
         let (gate, counters, denials) = (self.gate.clone(), self.counters.clone(), self.denials.clone());
         let bounds = self.bounds(options);
+        counters.reached(&operation.destination());
         Box::new(async move {
             let sent = secret::send(&gate, &operation, private, request, bounds, &counters, &denials).await;
             if matches!(sent, Err(Error::DestinationIpProhibited)) {
+                counters
+                    .denied(&format!("{}: a private, local or reserved address", operation.destination()));
                 denials.add(format!(
                     "{operation} was not granted to `{}`: the host has a private, local or reserved address; if that \
                      is meant, ask the user to add `private-addresses` to the grant",

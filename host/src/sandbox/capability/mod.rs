@@ -87,6 +87,9 @@ fn test_limits() -> Limits {
         sample_tokens: 1_000,
         answer_within: std::time::Duration::from_secs(60),
         concurrency: 8,
+        caller_concurrency: 4,
+        rate: super::UNBOUNDED_RATE,
+        caller_rate: super::UNBOUNDED_RATE,
         queue: 8,
     }
 }

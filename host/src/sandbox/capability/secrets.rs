@@ -4,7 +4,6 @@
 
 mod source;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -101,11 +100,10 @@ impl Configured {
         self.scrubber.as_ref()
     }
 
-    /// The plugin's environment with what is exposed to it.
-    pub(in crate::sandbox) fn environment(&self, env: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    /// What is exposed to the plugin: variables with their values.
+    pub(in crate::sandbox) fn exposed(&self) -> impl Iterator<Item = (String, String)> {
         let exposed = self.held.iter().filter(|held| held.grant.used == SecretUse::Exposed);
-        let exposed = exposed.map(|held| (held.grant.name.clone(), held.value.expose_secret().to_owned()));
-        env.clone().into_iter().chain(exposed).collect()
+        exposed.map(|held| (held.grant.name.clone(), held.value.expose_secret().to_owned()))
     }
 
     /// Whether a source gives another value by now, or none.

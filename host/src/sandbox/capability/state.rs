@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use wasmtime::component::{HasSelf, Linker};
 
-use crate::grants::StateScope;
+use crate::grants::{Grants, Operation, StateScope, decide};
 use crate::sandbox::bindings::kennel::plugin::state as wit;
 use crate::sandbox::{CallState, Counters};
 
@@ -41,6 +41,8 @@ pub struct Configured(Option<Granted>);
 struct Granted {
     store: Arc<Store>,
     scope: StateScope,
+    /// The grant's text, for the audit.
+    rule: Arc<str>,
 }
 
 impl Configured {
@@ -49,7 +51,8 @@ impl Configured {
     /// # Errors
     /// When the plugin's name cannot name a file.
     pub fn configure(from: &Configure<'_>) -> Result<Self, ConfigureError> {
-        let (Some(grant), Some(folder)) = (from.grants.state, from.state_dir) else {
+        let held = decide(from.grants, &Operation::State { bytes: 0 }).is_allowed();
+        let (true, Some(grant), Some(folder)) = (held, from.grants.state, from.state_dir) else {
             return Ok(Self(None));
         };
         let name = from.plugin;
@@ -59,8 +62,11 @@ impl Configured {
         if !safe {
             return Err(ConfigureError::StateName(name.to_owned()));
         }
-        let store = Arc::new(Store::new(folder.join(format!("{name}.sqlite")), grant.quota));
-        Ok(Self(Some(Granted { store, scope: grant.scope })))
+        let rule = grant.to_string().into();
+        // The store asks for each write; what is not about it need not be kept with it.
+        let grants = Grants { state: Some(grant), ..Grants::default() };
+        let store = Arc::new(Store::new(folder.join(format!("{name}.sqlite")), grants));
+        Ok(Self(Some(Granted { store, scope: grant.scope, rule })))
     }
 
     /// The part of a call made for `caller` (its stable id; empty when unknown).
@@ -79,7 +85,7 @@ impl Configured {
                         .into(),
                 ),
             };
-            (Arc::clone(&granted.store), scope)
+            (Arc::clone(&granted.store), scope, Arc::clone(&granted.rule))
         });
         Call { granted, counters: Arc::clone(counters) }
     }
@@ -88,7 +94,7 @@ impl Configured {
 /// A call's access to its store.
 #[derive(Debug)]
 pub struct Call {
-    granted: Option<(Arc<Store>, Scope)>,
+    granted: Option<(Arc<Store>, Scope, Arc<str>)>,
     counters: Arc<Counters>,
 }
 
@@ -99,7 +105,11 @@ impl Call {
         bytes: usize,
         work: impl FnOnce(&Store, &Scope) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, wit::StateError> {
-        let Some((store, scope)) = &self.granted else { return Err(wit::StateError::Denied) };
+        let Some((store, scope, rule)) = &self.granted else {
+            self.counters.denied("state");
+            return Err(wit::StateError::Denied);
+        };
+        self.counters.allowed(rule);
         self.counters.charge(TRIP + bytes as u64);
         let (store, scope) = (Arc::clone(store), *scope);
         let lane = store.lane().await;
@@ -117,6 +127,7 @@ impl From<StoreError> for wit::StateError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Quota(quota) => Self::Quota(quota),
+            StoreError::Denied => Self::Denied,
             other => Self::Failed(other.to_string()),
         }
     }

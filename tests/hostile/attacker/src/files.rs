@@ -143,12 +143,21 @@ pub(crate) fn swapped(args: Swapped) -> Result<String> {
 pub(crate) struct Ordinary {
     path: String,
     text: Option<String>,
+    #[serde(default)]
+    list: bool,
 }
 
-/// Reads a file, or writes it when there is a text, with the language's own functions.
+/// Reads a file, writes it when there is a text, or lists a directory, with the language's own functions.
 #[tool]
 pub(crate) fn ordinary(args: Ordinary) -> Result<String> {
     match args.text {
+        None if args.list => {
+            let names = std::fs::read_dir(&args.path).context(&args.path)?.flatten();
+            Ok(names
+                .map(|entry| entry.file_name().to_string_lossy().into_owned())
+                .collect::<Vec<_>>()
+                .join(" "))
+        }
         None => std::fs::read_to_string(&args.path).context(&args.path),
         Some(text) => std::fs::write(&args.path, text).map(|()| "written".into()).context(&args.path),
     }

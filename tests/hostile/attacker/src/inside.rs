@@ -142,3 +142,15 @@ impl Keeping {
         })
     }
 }
+
+/// Claims to be harmless, whatever it holds.
+#[tool(read_only, destructive = false, idempotent, open_world = false)]
+pub(crate) fn lamb(_: Nothing) -> Result<String> {
+    Ok("baa".into())
+}
+
+/// Claims to be dangerous, whatever it holds.
+#[tool(read_only = false, destructive, open_world)]
+pub(crate) fn wolf(_: Nothing) -> Result<String> {
+    Ok("howl".into())
+}

@@ -12,7 +12,9 @@ use kennel_sdk::prelude::*;
 plugin! {
     tools: [
         files::files, files::swapped, files::ordinary, network::web, network::socket, network::lookup,
-        inside::surroundings, inside::print, inside::remember, inside::keep, secrets::hunt, secrets::tell,
+        inside::surroundings, inside::print, inside::remember, inside::keep,
+        inside::lamb, inside::wolf,
+        secrets::hunt, secrets::tell,
     ],
     asks: {
         directories: { mode: "read-write", why: "attacks them" },

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use cap_fs_ext::{OpenOptionsFollowExt as _, OpenOptionsSyncExt as _};
 use cap_primitives::fs::{self as cap, DirOptions, FollowSymlinks, OpenOptions};
 use rustix::io::Errno;
+use wasmtime_wasi::OpenMode;
 use wasmtime_wasi::filesystem as wasi;
-use wasmtime_wasi::{FsPerms, OpenMode};
 
 use super::books::{Books, Opened};
 use super::place::is_pseudo;
@@ -27,6 +27,8 @@ pub(super) struct How {
     pub(super) exclusive: bool,
     pub(super) truncate: bool,
     pub(super) directory: bool,
+    /// Under this name only a directory may be opened.
+    pub(super) only_directory: bool,
     pub(super) read: bool,
     pub(super) write: bool,
 }
@@ -72,7 +74,7 @@ pub(super) fn open(
     if found.is_dir() {
         return Ok((wasi::Descriptor::Dir(wasi::Dir::new(file, dir.perms, mode, false)), None));
     }
-    if !found.is_file() {
+    if !found.is_file() || how.only_directory {
         return Err(Errno::PERM.into());
     }
     if how.directory {
@@ -227,16 +229,20 @@ pub(super) fn unlink(books: &Arc<Books>, account: usize, dir: &File, path: &str)
     cap::remove_file(dir, Path::new(path))
 }
 
-/// Renames within one grant.
+/// Renames within one grant; nothing but a directory when `only_directory`.
 pub(super) fn rename(
     books: &Arc<Books>,
     account: usize,
     from: (&File, &str),
     to: (&File, &str),
+    only_directory: bool,
 ) -> io::Result<()> {
     let _work = books.work();
     let watch = watch(books, account, to.0, Path::new(to.1));
     let source = identity(from.0, Path::new(from.1));
+    if only_directory && !source.is_some_and(|(_, is_dir)| is_dir) {
+        return Err(Errno::PERM.into());
+    }
     let target = identity(to.0, Path::new(to.1));
     cap::rename(from.0, Path::new(from.1), to.0, Path::new(to.1))?;
     drop(watch);
@@ -273,9 +279,4 @@ fn watch(books: &Arc<Books>, account: usize, dir: &File, path: &Path) -> Option<
     options.nonblock(true);
     let file = cap::open(dir, path, &options).ok()?;
     Opened::note(books, account, Arc::new(file)).ok()
-}
-
-/// Whether the directory's grant allows changes.
-pub(super) fn may_write(dir: &wasi::Dir) -> bool {
-    dir.perms == FsPerms::ReadWrite
 }

@@ -15,14 +15,20 @@ type Entry = Result<DirectoryEntry, ErrorCode>;
 
 /// A directory that is being listed.
 pub(super) struct Listing {
+    account: usize,
     rest: Option<ReadDir>,
     read: VecDeque<Entry>,
 }
 
 impl Listing {
-    /// Begins; blocks.
-    pub(super) fn begin(dir: &File) -> io::Result<Self> {
-        Ok(Self { rest: Some(read_base_dir(dir)?), read: VecDeque::new() })
+    /// Begins, under the grant with this number; blocks.
+    pub(super) fn begin(dir: &File, account: usize) -> io::Result<Self> {
+        Ok(Self { account, rest: Some(read_base_dir(dir)?), read: VecDeque::new() })
+    }
+
+    /// The number of the grant.
+    pub(super) fn account(&self) -> usize {
+        self.account
     }
 
     /// The next entry of those already read.

@@ -15,7 +15,7 @@ use wasmtime::component::Resource;
 use wasmtime_wasi::p2::{FsResult, StreamError};
 
 use super::*;
-use crate::grants::{DiskQuota, Grants};
+use crate::grants::{DirectoryMode, DiskQuota};
 use crate::sandbox::capability::test_limits;
 
 type Fd = Resource<Descriptor>;
@@ -34,7 +34,13 @@ struct Guest {
 
 fn grant(host: &Path, mode: DirectoryMode, bytes: u64, files: u64) -> DirectoryGrant {
     let host = host.to_owned();
-    DirectoryGrant { guest: "/d".into(), host, mode, quota: DiskQuota { bytes, files } }
+    DirectoryGrant {
+        guest: "/d".into(),
+        host,
+        mode,
+        quota: DiskQuota { bytes, files },
+        extensions: Vec::new(),
+    }
 }
 
 fn configured(directories: Vec<DirectoryGrant>) -> Result<Configured, ConfigureError> {

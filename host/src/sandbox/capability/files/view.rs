@@ -14,6 +14,8 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 use wasmtime_wasi::runtime::spawn_blocking;
 
+use crate::grants::{Access, Decision, DirectoryGrant, FilePath, Operation, Reason, decide};
+
 use super::disk::{self, How, Offset};
 use super::listing::{self, Listing};
 use super::stream::{Reader, Writer};
@@ -59,19 +61,60 @@ impl FilesView<'_> {
         }
     }
 
-    /// A directory in which things may be changed.
-    fn writable_dir(&self, fd: &Fd) -> FsResult<(wasi::Dir, usize)> {
-        let (dir, account) = self.dir(fd)?;
-        if disk::may_write(&dir) { Ok((dir, account)) } else { Err(ErrorCode::NotPermitted.into()) }
-    }
-
     /// A file in a directory in which things may be changed.
     fn writable_file(&self, fd: &Fd) -> FsResult<(wasi::File, Held)> {
         let (file, held) = self.file(fd)?;
-        if file.perms.write_not_permitted() {
-            return Err(ErrorCode::NotPermitted.into());
-        }
+        self.may(Access::Write, FilePath::Held(held.account))?;
         Ok((file, held))
+    }
+
+    /// What the grants say.
+    fn allows(&self, access: Access, path: FilePath<'_>) -> bool {
+        decide(&self.call.grants, &Operation::File { access, path }).is_allowed()
+    }
+
+    /// Asks the grants and notes what they said.
+    fn may(&self, access: Access, path: FilePath<'_>) -> FsResult<()> {
+        match decide(&self.call.grants, &Operation::File { access, path }) {
+            Decision::Allowed(_) => {
+                let (FilePath::Below(account, _) | FilePath::Held(account)) = path else { return Ok(()) };
+                if let Some(rule) = self.call.rules.get(account) {
+                    self.call.counters.allowed(rule);
+                }
+                Ok(())
+            }
+            Decision::Denied(reason) => {
+                let rule = |account: usize| self.call.rules.get(account).map_or("a directory", |rule| rule);
+                self.call.counters.denied(&match reason {
+                    Reason::ReadOnly(account) => format!("to write: {}", rule(account)),
+                    Reason::Extension(account) => format!("a file with another extension: {}", rule(account)),
+                    other => other.to_string(),
+                });
+                Err(ErrorCode::NotPermitted.into())
+            }
+        }
+    }
+
+    /// Whether a link at the end of a path may be followed, of a guest that asks for it.
+    fn follow(&self, at: PathFlags, account: usize) -> PathFlags {
+        let grant = self.call.grants.directories.get(account);
+        if grant.is_some_and(DirectoryGrant::by_name) { PathFlags::empty() } else { at }
+    }
+
+    /// How a path may be looked at, once it is known to be a directory or a file that is granted.
+    async fn looked_at(&mut self, fd: &Fd, at: PathFlags, path: &str) -> FsResult<PathFlags> {
+        self.trip(path)?;
+        let (_, account) = self.dir(fd)?;
+        let at = self.follow(at, account);
+        let below = FilePath::Below(account, path);
+        self.may(Access::List, below)?;
+        if !self.allows(Access::Read, below) {
+            let found = self.inner.stat_at(same(fd), at, path.to_owned()).await?;
+            if found.type_ != DescriptorType::Directory {
+                return Err(ErrorCode::NotPermitted.into());
+            }
+        }
+        Ok(at)
     }
 
     fn trip(&self, path: &str) -> FsResult<()> {
@@ -129,20 +172,20 @@ impl HostDescriptor for FilesView<'_> {
             return Err(ErrorCode::Unsupported.into());
         }
         let how = How {
-            follow: at.contains(PathFlags::SYMLINK_FOLLOW),
+            follow: self.follow(at, account).contains(PathFlags::SYMLINK_FOLLOW),
             create: open.contains(OpenFlags::CREATE),
             exclusive: open.contains(OpenFlags::EXCLUSIVE),
             truncate: open.contains(OpenFlags::TRUNCATE),
             directory: open.contains(OpenFlags::DIRECTORY),
+            only_directory: !self.allows(Access::Read, FilePath::Below(account, &path)),
             read: flags.contains(DescriptorFlags::READ),
             write: flags.contains(DescriptorFlags::WRITE),
         };
         if how.directory && (how.create || how.exclusive || how.truncate) {
             return Err(ErrorCode::Invalid.into());
         }
-        if (how.create || how.truncate || how.write) && !disk::may_write(&dir) {
-            return Err(ErrorCode::NotPermitted.into());
-        }
+        let access = if how.create || how.truncate || how.write { Access::Write } else { Access::List };
+        self.may(access, FilePath::Below(account, &path))?;
         let books = Arc::clone(&self.call.books);
         let (descriptor, opened) =
             spawn_blocking(move || disk::open(&books, account, &dir, &path, how)).await?;
@@ -184,21 +227,24 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn create_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
         self.trip(&path)?;
-        let (dir, account) = self.writable_dir(&fd)?;
+        let (dir, account) = self.dir(&fd)?;
+        self.may(Access::Directory, FilePath::Below(account, &path))?;
         let books = Arc::clone(&self.call.books);
         Ok(spawn_blocking(move || disk::create_directory(&books, account, &dir.dir, &path)).await?)
     }
 
     async fn remove_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
         self.trip(&path)?;
-        let (dir, account) = self.writable_dir(&fd)?;
+        let (dir, account) = self.dir(&fd)?;
+        self.may(Access::Directory, FilePath::Below(account, &path))?;
         let books = Arc::clone(&self.call.books);
         Ok(spawn_blocking(move || disk::remove_directory(&books, account, &dir.dir, &path)).await?)
     }
 
     async fn unlink_file_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
         self.trip(&path)?;
-        let (dir, account) = self.writable_dir(&fd)?;
+        let (dir, account) = self.dir(&fd)?;
+        self.may(Access::Write, FilePath::Below(account, &path))?;
         let books = Arc::clone(&self.call.books);
         Ok(spawn_blocking(move || disk::unlink(&books, account, &dir.dir, &path)).await?)
     }
@@ -206,14 +252,20 @@ impl HostDescriptor for FilesView<'_> {
     async fn rename_at(&mut self, fd: Fd, path: String, to: Fd, new: String) -> FsResult<()> {
         self.trip(&path)?;
         self.trip(&new)?;
-        let (dir, account) = self.writable_dir(&fd)?;
-        let (to, to_account) = self.writable_dir(&to)?;
+        let (dir, account) = self.dir(&fd)?;
+        let (to, to_account) = self.dir(&to)?;
+        self.may(Access::Directory, FilePath::Below(account, &path))?;
+        self.may(Access::Directory, FilePath::Below(to_account, &new))?;
         // Each grant has its quota, so what moves between two is copied and counted, as between disks.
         if account != to_account {
             return Err(ErrorCode::CrossDevice.into());
         }
+        let only_directory = !self.allows(Access::Write, FilePath::Below(account, &path))
+            || !self.allows(Access::Write, FilePath::Below(to_account, &new));
         let books = Arc::clone(&self.call.books);
-        Ok(spawn_blocking(move || disk::rename(&books, account, (&dir.dir, &path), (&to.dir, &new))).await?)
+        let rename =
+            move || disk::rename(&books, account, (&dir.dir, &path), (&to.dir, &new), only_directory);
+        Ok(spawn_blocking(rename).await?)
     }
 
     async fn symlink_at(&mut self, _: Fd, _: String, _: String) -> FsResult<()> {
@@ -227,6 +279,9 @@ impl HostDescriptor for FilesView<'_> {
     }
 
     async fn set_times(&mut self, fd: Fd, a: NewTimestamp, m: NewTimestamp) -> FsResult<()> {
+        let held = self.held(&fd)?;
+        // Of a directory or a file: what may be done to either under this grant is the same.
+        self.may(Access::Write, FilePath::Held(held.account))?;
         self.inner.set_times(fd, a, m).await
     }
 
@@ -238,7 +293,9 @@ impl HostDescriptor for FilesView<'_> {
         a: NewTimestamp,
         m: NewTimestamp,
     ) -> FsResult<()> {
-        self.trip(&path)?;
+        let at = self.looked_at(&fd, at, &path).await?;
+        let held = self.held(&fd)?;
+        self.may(Access::Directory, FilePath::Below(held.account, &path))?;
         self.inner.set_times_at(fd, at, path, a, m).await
     }
 
@@ -259,8 +316,9 @@ impl HostDescriptor for FilesView<'_> {
 
     async fn read_directory(&mut self, fd: Fd) -> FsResult<Resource<DirectoryEntryStream>> {
         self.trip("")?;
-        let (dir, _) = self.dir(&fd)?;
-        let begun = spawn_blocking(move || Listing::begin(&dir.dir)).await?;
+        let (dir, account) = self.dir(&fd)?;
+        self.may(Access::List, FilePath::Held(account))?;
+        let begun = spawn_blocking(move || Listing::begin(&dir.dir, account)).await?;
         let begun = self.inner.table.push(begun)?;
         // The handle is typed for the guest; what the table holds under it is for us to say.
         Ok(Resource::new_own(begun.rep()))
@@ -272,12 +330,12 @@ impl HostDescriptor for FilesView<'_> {
     }
 
     async fn stat_at(&mut self, fd: Fd, at: PathFlags, path: String) -> FsResult<DescriptorStat> {
-        self.trip(&path)?;
+        let at = self.looked_at(&fd, at, &path).await?;
         self.inner.stat_at(fd, at, path).await
     }
 
     async fn readlink_at(&mut self, fd: Fd, path: String) -> FsResult<String> {
-        self.trip(&path)?;
+        self.looked_at(&fd, PathFlags::empty(), &path).await?;
         self.inner.readlink_at(fd, path).await
     }
 
@@ -287,7 +345,7 @@ impl HostDescriptor for FilesView<'_> {
     }
 
     async fn metadata_hash_at(&mut self, fd: Fd, at: PathFlags, path: String) -> FsResult<MetadataHashValue> {
-        self.trip(&path)?;
+        let at = self.looked_at(&fd, at, &path).await?;
         self.inner.metadata_hash_at(fd, at, path).await
     }
 
@@ -334,19 +392,24 @@ impl HostDirectoryEntryStream for FilesView<'_> {
         stream: Resource<DirectoryEntryStream>,
     ) -> FsResult<Option<DirectoryEntry>> {
         let id = listing(&stream);
-        let mut next = self.inner.table.get_mut(&id)?.next();
-        if next.is_none()
-            && let Some(rest) = self.inner.table.get_mut(&id)?.rest()
-        {
-            self.trip("")?;
-            let (rest, read) = spawn_blocking(move || listing::piece(rest)).await;
-            let listing = self.inner.table.get_mut(&id)?;
-            listing.put(rest, read);
-            next = listing.next();
+        loop {
+            let mut next = self.inner.table.get_mut(&id)?.next();
+            if next.is_none()
+                && let Some(rest) = self.inner.table.get_mut(&id)?.rest()
+            {
+                self.trip("")?;
+                let (rest, read) = spawn_blocking(move || listing::piece(rest)).await;
+                let listing = self.inner.table.get_mut(&id)?;
+                listing.put(rest, read);
+                next = listing.next();
+            }
+            let Some(entry) = next.transpose()? else { return Ok(None) };
+            self.call.counters.charge(100 + entry.name.len() as u64);
+            let below = FilePath::Below(self.inner.table.get(&id)?.account(), &entry.name);
+            if entry.type_ == DescriptorType::Directory || self.allows(Access::Read, below) {
+                return Ok(Some(entry));
+            }
         }
-        let entry = next.transpose()?;
-        self.call.counters.charge(entry.as_ref().map_or(0, |entry| 100 + entry.name.len() as u64));
-        Ok(entry)
     }
 
     fn drop(&mut self, stream: Resource<DirectoryEntryStream>) -> wasmtime::Result<()> {

@@ -18,11 +18,10 @@ use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
-use super::address::is_blocked;
 use super::body::{Connection, RequestBody, ResponseBody};
 use super::network::{Metered, Network, dial};
 use super::trust::Trust;
-use crate::grants::{HttpHost, HttpOperation, HttpScheme};
+use crate::grants::{HttpHost, HttpOperation, HttpScheme, is_blocked};
 use crate::sandbox::Counters;
 
 /// Longest a connection may take to be there, TLS included, and to be free under the plugin's bound.

@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::network::{Network, System};
 use super::trust::Trust;
 use super::*;
-use crate::grants::{Grants, HostPattern, PathPrefix};
+use crate::grants::{HostPattern, HttpGrant, PathPrefix};
 
 /// Longer than any test takes; it only keeps a broken one from hanging.
 const PATIENCE: Duration = Duration::from_secs(60);

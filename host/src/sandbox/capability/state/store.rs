@@ -13,6 +13,8 @@ use rusqlite::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::grants::{Decision, Grants, Operation, Reason, decide};
+
 /// Bytes an entry costs besides its key and value: what SQLite needs for the row and its index entry, so
 /// that many small entries fill no more disk than few large ones.
 pub(super) const ENTRY_OVERHEAD: u64 = 64;
@@ -48,6 +50,9 @@ pub(crate) enum StoreError {
     /// The write would pass the quota, in bytes.
     #[error("the store may hold {0} bytes")]
     Quota(u64),
+    /// There is no grant of it.
+    #[error("state was not granted")]
+    Denied,
     /// SQLite's file or a neighbour of it is not what it should be.
     #[error("the store is damaged; the host's log says more")]
     Damaged,
@@ -89,14 +94,15 @@ impl Scope {
 #[derive(Debug)]
 pub(super) struct Store {
     path: PathBuf,
-    quota: u64,
+    /// Asked whether the store may hold what it would hold.
+    grants: Grants,
     idle: Mutex<Vec<Connection>>,
     lanes: Arc<Semaphore>,
 }
 
 impl Store {
-    pub(super) fn new(path: PathBuf, quota: u64) -> Self {
-        Self { path, quota, idle: Mutex::default(), lanes: Arc::new(Semaphore::new(LANES)) }
+    pub(super) fn new(path: PathBuf, grants: Grants) -> Self {
+        Self { path, grants, idle: Mutex::default(), lanes: Arc::new(Semaphore::new(LANES)) }
     }
 
     /// The right to run one operation; bounds the threads a plugin can block.
@@ -180,8 +186,13 @@ impl Store {
         let added = value.map_or(0, |value| cost(value.len() as u64));
         let after = before.saturating_sub(freed).saturating_add(added);
         // A quota that was lowered under what is there must not keep the plugin from making room.
-        if after > self.quota && after > before {
-            return Err(StoreError::Quota(self.quota));
+        if after > before
+            && let Decision::Denied(reason) = decide(&self.grants, &Operation::State { bytes: after })
+        {
+            return Err(match reason {
+                Reason::Quota(quota) => StoreError::Quota(quota),
+                _ => StoreError::Denied,
+            });
         }
         match value {
             Some(value) => tx
@@ -225,7 +236,7 @@ impl Store {
         let result = work(&mut db);
         // After a failure of the file's the next operation opens it anew, so that a repaired file works
         // without a restart.
-        if matches!(result, Ok(_) | Err(StoreError::Quota(_) | StoreError::Busy)) {
+        if matches!(result, Ok(_) | Err(StoreError::Quota(_) | StoreError::Denied | StoreError::Busy)) {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             if idle.len() < LANES {
                 idle.push(db);

@@ -9,7 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// The lists are IANA's special-purpose registries (RFC 6890 and its successors). Each IPv6 form that
 /// carries an IPv4 address is refused whole, but for the mapped one, which is judged as what it carries:
 /// a resolver gives it, the others only an attacker or a tunnel does.
-pub(super) fn is_blocked(address: IpAddr) -> bool {
+#[must_use]
+pub fn is_blocked(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_blocked_v4(address),
         IpAddr::V6(address) => is_blocked_v6(address),

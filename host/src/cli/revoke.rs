@@ -1,0 +1,88 @@
+//! `kennel revoke`: takes grants out of `kennel.toml` in place. How the file is edited is `config`'s.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::config::edit::{self, Revoke};
+use crate::config::{Home, Surroundings};
+use crate::grants::PluginName;
+
+use super::Failure;
+use super::allow::{absolute, tell};
+
+/// Take grants of a plugin back, in kennel.toml
+///
+/// The file is edited in place: comments and order stay. A running host applies it at once, and ends the calls that
+/// began with what is gone. To take the approval of a plugin's bytes back, see `kennel approve --revoke`. For example:
+///
+///   kennel revoke filesystem --dir ~/Documents
+///
+///   kennel revoke weather-us --http https://api.weather.gov --methods POST
+///
+///   kennel revoke memory --all
+#[derive(Clone, Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true)
+    .args(["dir", "http", "env", "state", "elicit", "sample", "roots", "all"]))]
+pub struct Args {
+    /// The plugin
+    plugin: PluginName,
+    /// A directory, by its path on this machine or the path the plugin sees
+    #[arg(long, value_name = "PATH")]
+    dir: Vec<String>,
+    /// Requests to this place
+    #[arg(long, value_name = "URL")]
+    http: Vec<String>,
+    /// Only these methods
+    #[arg(long, value_name = "METHOD,...", value_delimiter = ',', requires = "http")]
+    methods: Vec<String>,
+    /// An environment variable
+    #[arg(long, value_name = "NAME")]
+    env: Vec<String>,
+    /// Its store; what is in it stays on the disk
+    #[arg(long)]
+    state: bool,
+    /// To ask the person
+    #[arg(long)]
+    elicit: bool,
+    /// To ask the client's model
+    #[arg(long)]
+    sample: bool,
+    /// To ask which directories the client works in
+    #[arg(long)]
+    roots: bool,
+    /// Everything; settings and limits stay
+    #[arg(long, conflicts_with_all = ["dir", "http", "env", "state", "elicit", "sample", "roots"])]
+    all: bool,
+}
+
+/// Takes them back. `here` is where relative paths begin.
+///
+/// # Errors
+/// When one of them is not there, or the file cannot be edited; then nothing was changed.
+pub fn run(
+    args: &Args,
+    home: &Home,
+    surroundings: &Surroundings,
+    here: &Path,
+    out: &mut dyn Write,
+) -> Result<ExitCode, Failure> {
+    let mut all = Vec::new();
+    for path in &args.dir {
+        all.push(Revoke::Directory(absolute(path, here)?));
+    }
+    for url in &args.http {
+        all.push(Revoke::Http { url: url.clone(), methods: args.methods.clone() });
+    }
+    all.extend(args.env.iter().cloned().map(Revoke::Env));
+    all.extend(args.state.then_some(Revoke::State));
+    all.extend(args.elicit.then_some(Revoke::Elicit));
+    all.extend(args.sample.then_some(Revoke::Sample));
+    all.extend(args.roots.then_some(Revoke::Roots));
+    all.extend(args.all.then_some(Revoke::All));
+    home.create()?;
+    let edited = edit::revoke(home, surroundings, &args.plugin, &all)?;
+    tell(&args.plugin, &edited, out)?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,488 @@
+//! Grants written into and taken out of `kennel.toml` in place: comments, order and everything else stay, the edited
+//! file is checked as a whole before it replaces the old one, and nothing is written when nothing changes. Must not
+//! grant or keep more than it was told: what the edited file says is read back and compared.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, TableLike, Value, value};
+
+use super::{Config, ConfigError, Home, MAX_CONFIG, Surroundings, comments};
+use crate::grants::{DEFAULT_METHODS, DirectoryMode, Grants, HttpPlace, PluginName, shared_file};
+
+/// The keys of a plugin that grant something.
+const GRANT_KEYS: [&str; 8] = ["directories", "http", "env", "secrets", "state", "elicit", "sample", "roots"];
+
+/// Something to grant, as a person says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allow {
+    /// A directory; what is not said stays as it is, or is what the configuration's default is.
+    Directory {
+        /// As it is written into the file: absolute, or beginning with `~`.
+        path: String,
+        /// The path the plugin sees.
+        guest: Option<String>,
+        /// What may be done there.
+        mode: Option<DirectoryMode>,
+        /// Only files with these extensions.
+        extensions: Vec<String>,
+    },
+    /// HTTP; methods are added to those of the same place.
+    Http {
+        /// Scheme, host, port and path prefix.
+        url: String,
+        /// Upper case; the default ones when there are none.
+        methods: Vec<String>,
+    },
+    /// An environment variable.
+    Env {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// A store of at most so much, as a size is written.
+    State(String),
+    /// To ask the person.
+    Elicit,
+    /// To ask the client's model.
+    Sample,
+    /// To ask for the client's directories.
+    Roots,
+}
+
+/// Something to take back, as a person says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Revoke {
+    /// The directory with this path on the machine or for the plugin.
+    Directory(String),
+    /// HTTP to this place; some methods or, when there are none, all of it.
+    Http {
+        /// Scheme, host, port and path prefix.
+        url: String,
+        /// Upper case.
+        methods: Vec<String>,
+    },
+    /// An environment variable.
+    Env(String),
+    /// The store.
+    State,
+    /// To ask the person.
+    Elicit,
+    /// To ask the client's model.
+    Sample,
+    /// To ask for the client's directories.
+    Roots,
+    /// Everything.
+    All,
+}
+
+/// What an edit did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Edited {
+    /// Whether the file is another one now.
+    pub changed: bool,
+    /// What the file granted before.
+    pub before: Grants,
+    /// What it grants now.
+    pub now: Grants,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    /// The configuration has faults, or would have.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// It cannot be read, locked or replaced.
+    #[error("{}: {source}; nothing was changed", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// What is to be taken back is not there.
+    #[error("{plugin}: nothing in kennel.toml grants it {what}; `kennel grants {plugin}` shows what does")]
+    NotThere {
+        /// The plugin.
+        plugin: PluginName,
+        /// What.
+        what: String,
+    },
+    /// A text is not what it should be.
+    #[error("{0}; nothing was changed")]
+    Text(String),
+    /// The file has a form in which this cannot be written.
+    #[error("{0}: has a form that cannot be edited here; change the file by hand")]
+    Form(String),
+}
+
+/// Writes these grants for this plugin.
+///
+/// # Errors
+/// When the file cannot be read or written, or would have a fault; then nothing was changed.
+pub fn allow(
+    home: &Home,
+    surroundings: &Surroundings,
+    plugin: &PluginName,
+    grants: &[Allow],
+) -> Result<Edited, EditError> {
+    edit(home, surroundings, plugin, |edit| grants.iter().try_for_each(|grant| edit.allow(grant)))
+}
+
+/// Takes these grants back.
+///
+/// # Errors
+/// As [`allow`], and when one of them is not there.
+pub fn revoke(
+    home: &Home,
+    surroundings: &Surroundings,
+    plugin: &PluginName,
+    grants: &[Revoke],
+) -> Result<Edited, EditError> {
+    edit(home, surroundings, plugin, |edit| grants.iter().try_for_each(|grant| edit.revoke(grant)))
+}
+
+struct Edit<'a> {
+    document: DocumentMut,
+    plugin: &'a PluginName,
+    surroundings: &'a Surroundings,
+    base: &'a Path,
+}
+
+fn edit(
+    home: &Home,
+    surroundings: &Surroundings,
+    plugin: &PluginName,
+    change: impl FnOnce(&mut Edit<'_>) -> Result<(), EditError>,
+) -> Result<Edited, EditError> {
+    let named = home.config_file();
+    // Whoever linked the file here keeps the link.
+    let file = named.canonicalize().unwrap_or_else(|_| named.to_owned());
+    let fault = |source| EditError::File { file: named.to_owned(), source };
+    let guard = shared_file::Guard::lock(&file).map_err(fault)?;
+    let text = shared_file::read(&file, MAX_CONFIG).map_err(fault)?.unwrap_or_default();
+    // Faults of the old file are told as faults, not met half-way through an edit.
+    let before = Config::parse(&text, home, surroundings)?;
+    let document = text.parse::<DocumentMut>().map_err(|error| EditError::Form(error.to_string()))?;
+    let base = named.parent().unwrap_or(Path::new("/"));
+    let mut edit = Edit { document, plugin, surroundings, base };
+    change(&mut edit)?;
+    let edited = edit.document.to_string();
+    let now = Config::parse(&edited, home, surroundings)?;
+    let others_differ =
+        before.plugins.iter().any(|(name, old)| name != plugin && now.plugins.get(name) != Some(old))
+            || now.plugins.keys().any(|name| name != plugin && !before.plugins.contains_key(name));
+    if others_differ || edited.len() as u64 > MAX_CONFIG {
+        return Err(EditError::Form(format!("plugins.{plugin}")));
+    }
+    let changed = edited != text;
+    if changed {
+        guard.replace(edited.as_bytes()).map_err(fault)?;
+    }
+    let grants = |config: Config| config.plugins.get(plugin).map(|p| p.grants.clone()).unwrap_or_default();
+    Ok(Edited { changed, before: grants(before), now: grants(now) })
+}
+
+impl Edit<'_> {
+    fn form(&self) -> EditError {
+        EditError::Form(format!("plugins.{}", self.plugin))
+    }
+
+    fn missing(&self, what: impl Into<String>) -> EditError {
+        EditError::NotThere { plugin: self.plugin.clone(), what: what.into() }
+    }
+
+    /// `[plugins.NAME]`, made when it is not there.
+    fn section(&mut self) -> Result<&mut dyn TableLike, EditError> {
+        let form = self.form();
+        let implicit = || {
+            let mut table = Table::new();
+            table.set_implicit(true);
+            Item::Table(table)
+        };
+        let plugins = self.document.entry("plugins").or_insert_with(implicit);
+        let Some(plugins) = plugins.as_table_like_mut() else { return Err(form) };
+        let item = plugins.entry(self.plugin.as_str()).or_insert_with(implicit);
+        item.as_table_like_mut().ok_or(form)
+    }
+
+    fn allow(&mut self, grant: &Allow) -> Result<(), EditError> {
+        match grant {
+            Allow::Directory { path, guest, mode, extensions } => {
+                self.allow_directory(path, guest.as_deref(), *mode, extensions)
+            }
+            Allow::Http { url, methods } => self.allow_http(url, methods),
+            Allow::Env { name, value } => self.set_in("env", name, value),
+            Allow::State(quota) => self.set_in("state", "quota", quota),
+            Allow::Elicit => self.set_flag("elicit", true),
+            Allow::Sample => self.set_flag("sample", true),
+            Allow::Roots => self.set_flag("roots", true),
+        }
+    }
+
+    fn revoke(&mut self, grant: &Revoke) -> Result<(), EditError> {
+        match grant {
+            Revoke::Directory(path) => self.revoke_directory(path),
+            Revoke::Http { url, methods } => self.revoke_http(url, methods),
+            Revoke::Env(name) => {
+                let what = format!("the environment variable {name}");
+                let removed = match self.section()?.get_mut("env").and_then(Item::as_table_like_mut) {
+                    Some(env) => comments::remove_key(env, name),
+                    None => None,
+                };
+                let left = removed.ok_or_else(|| self.missing(what))?;
+                comments::keep(&mut self.document, left);
+                Ok(())
+            }
+            Revoke::State => self.drop_key("state").then_some(()).ok_or_else(|| self.missing("state")),
+            Revoke::Elicit => self.unset_flag("elicit", "to ask the person"),
+            Revoke::Sample => self.unset_flag("sample", "to ask the client's model"),
+            Revoke::Roots => self.unset_flag("roots", "to ask for the client's directories"),
+            Revoke::All => {
+                let dropped: Vec<bool> = GRANT_KEYS.iter().map(|key| self.drop_key(key)).collect();
+                dropped.contains(&true).then_some(()).ok_or_else(|| self.missing("anything"))
+            }
+        }
+    }
+
+    fn set_flag(&mut self, key: &str, to: bool) -> Result<(), EditError> {
+        let section = self.section()?;
+        if section.get(key).and_then(Item::as_bool) != Some(to) {
+            set(section, key, to.into());
+        }
+        Ok(())
+    }
+
+    /// Writes `false` rather than nothing: what a person wrote beside it stays where it was.
+    fn unset_flag(&mut self, key: &str, what: &str) -> Result<(), EditError> {
+        if self.section()?.get(key).and_then(Item::as_bool) != Some(true) {
+            return Err(self.missing(what));
+        }
+        self.set_flag(key, false)
+    }
+
+    /// Sets a text in a table of the plugin.
+    fn set_in(&mut self, table: &str, key: &str, text: &str) -> Result<(), EditError> {
+        let form = self.form();
+        let section = self.section()?;
+        if section.get(table).is_none() {
+            section.insert(table, Item::Table(Table::new()));
+        }
+        let Some(table) = section.get_mut(table).and_then(Item::as_table_like_mut) else { return Err(form) };
+        if table.get(key).and_then(Item::as_str) != Some(text) {
+            set(table, key, text.into());
+        }
+        Ok(())
+    }
+
+    /// Removes all of a kind; says whether there was anything.
+    fn drop_key(&mut self, key: &str) -> bool {
+        let Ok(section) = self.section() else { return false };
+        let Some(left) = comments::remove_key(section, key) else { return false };
+        comments::keep(&mut self.document, left);
+        true
+    }
+
+    /// The place of a path on the machine, in one spelling.
+    fn real(&self, text: &str) -> Option<PathBuf> {
+        self.surroundings.path(text, self.base).ok()?.canonicalize().ok()
+    }
+
+    fn allow_directory(
+        &mut self,
+        path: &str,
+        guest: Option<&str>,
+        mode: Option<DirectoryMode>,
+        extensions: &[String],
+    ) -> Result<(), EditError> {
+        let place = self.real(path);
+        let (surroundings, base) = (self.surroundings, self.base);
+        let same = |entry: &dyn TableLike| {
+            let written = entry.get("path").and_then(Item::as_str);
+            let real = written.and_then(|text| surroundings.path(text, base).ok()?.canonicalize().ok());
+            let named = entry.get("as").and_then(Item::as_str);
+            (real.is_some() && real == place || written == Some(path))
+                && guest.is_none_or(|guest| named == Some(guest))
+        };
+        let form = self.form();
+        let section = self.section()?;
+        let change = |entry: &mut dyn TableLike| {
+            if let Some(mode) = mode
+                && entry.get("mode").and_then(Item::as_str).unwrap_or("read-only") != mode.to_string()
+            {
+                set(entry, "mode", mode.to_string().into());
+                if mode == DirectoryMode::ReadOnly {
+                    // Nothing can be added there any more.
+                    entry.remove("quota");
+                }
+            }
+            if !extensions.is_empty() && texts(entry.get("extensions")) != extensions {
+                set(entry, "extensions", list(extensions));
+            }
+        };
+        if !change_first(section, "directories", &same, change) {
+            let mut entry = Table::new();
+            entry.insert("path", value(path));
+            if let Some(guest) = guest {
+                entry.insert("as", value(guest));
+            }
+            entry.insert("mode", value(mode.unwrap_or(DirectoryMode::ReadOnly).to_string()));
+            if !extensions.is_empty() {
+                entry.insert("extensions", Item::Value(list(extensions)));
+            }
+            push(section, "directories", entry).ok_or(form)?;
+        }
+        Ok(())
+    }
+
+    fn revoke_directory(&mut self, path: &str) -> Result<(), EditError> {
+        let place = self.real(path);
+        let (surroundings, base) = (self.surroundings, self.base);
+        let same = |entry: &dyn TableLike| {
+            let written = entry.get("path").and_then(Item::as_str);
+            let real = written.and_then(|text| surroundings.path(text, base).ok()?.canonicalize().ok());
+            let named = entry.get("as").and_then(Item::as_str);
+            written == Some(path) || real.is_some() && real == place || named == Some(path)
+        };
+        let left = comments::remove_entries(self.section()?, "directories", &same);
+        let left = left.ok_or_else(|| self.missing(format!("the directory {path}")))?;
+        comments::keep(&mut self.document, left);
+        Ok(())
+    }
+
+    /// Whether an entry is about this place.
+    fn is_at(surroundings: &Surroundings, place: &HttpPlace, entry: &dyn TableLike) -> bool {
+        let url = entry.get("url").and_then(Item::as_str).and_then(|url| surroundings.text(url).ok());
+        url.and_then(|url| HttpPlace::parse(&url).ok()).as_ref() == Some(place)
+    }
+
+    fn place(&self, url: &str) -> Result<HttpPlace, EditError> {
+        let text = self.surroundings.text(url).map_err(|error| EditError::Text(error.to_string()))?;
+        HttpPlace::parse(&text).map_err(|error| EditError::Text(error.to_string()))
+    }
+
+    fn allow_http(&mut self, url: &str, methods: &[String]) -> Result<(), EditError> {
+        let (place, surroundings, form) = (self.place(url)?, self.surroundings, self.form());
+        let same = |entry: &dyn TableLike| Self::is_at(surroundings, &place, entry);
+        let section = self.section()?;
+        let change = |entry: &mut dyn TableLike| {
+            let mut all = written_methods(entry);
+            let before = all.len();
+            all.extend(methods.iter().filter(|method| !all.contains(method)).cloned().collect::<Vec<_>>());
+            if all.len() != before {
+                set(entry, "methods", list(&all));
+            }
+        };
+        if !change_first(section, "http", &same, change) {
+            let mut entry = Table::new();
+            entry.insert("url", value(url));
+            if !methods.is_empty() {
+                entry.insert("methods", Item::Value(list(methods)));
+            }
+            push(section, "http", entry).ok_or(form)?;
+        }
+        Ok(())
+    }
+
+    fn revoke_http(&mut self, url: &str, methods: &[String]) -> Result<(), EditError> {
+        let (place, surroundings) = (self.place(url)?, self.surroundings);
+        let what = || match methods {
+            [] => format!("HTTP to {url}"),
+            some => format!("HTTP {} to {url}", some.join(",")),
+        };
+        let all = |entry: &dyn TableLike| {
+            Self::is_at(surroundings, &place, entry)
+                && (methods.is_empty()
+                    || written_methods(entry).iter().all(|method| methods.contains(method)))
+        };
+        let some = |entry: &dyn TableLike| {
+            Self::is_at(surroundings, &place, entry)
+                && written_methods(entry).iter().any(|method| methods.contains(method))
+        };
+        let mut done = false;
+        if let Some(left) = comments::remove_entries(self.section()?, "http", &all) {
+            comments::keep(&mut self.document, left);
+            done = true;
+        }
+        let fewer = |entry: &mut dyn TableLike| {
+            let mut rest = written_methods(entry);
+            rest.retain(|method| !methods.contains(method));
+            set(entry, "methods", list(&rest));
+        };
+        while change_first(self.section()?, "http", &some, fewer) {
+            done = true;
+        }
+        if done { Ok(()) } else { Err(self.missing(what())) }
+    }
+}
+
+fn list(texts: &[String]) -> Value {
+    Value::Array(texts.iter().map(String::as_str).collect::<Array>())
+}
+
+fn texts(item: Option<&Item>) -> Vec<String> {
+    let array = item.and_then(Item::as_array);
+    array.map(|array| array.iter().filter_map(Value::as_str).map(str::to_owned).collect()).unwrap_or_default()
+}
+
+fn written_methods(entry: &dyn TableLike) -> Vec<String> {
+    match entry.get("methods") {
+        None => DEFAULT_METHODS.map(str::to_owned).to_vec(),
+        some => texts(some),
+    }
+}
+
+/// Sets a value; one that was there leaves its comment to the new one.
+fn set(table: &mut dyn TableLike, key: &str, mut new: Value) {
+    match table.get_mut(key).and_then(Item::as_value_mut) {
+        Some(old) => {
+            *new.decor_mut() = old.decor().clone();
+            *old = new;
+        }
+        None => {
+            table.insert(key, Item::Value(new));
+        }
+    }
+}
+
+/// Changes the first entry that fits; says whether there was one.
+fn change_first(
+    section: &mut dyn TableLike,
+    key: &str,
+    fits: &dyn Fn(&dyn TableLike) -> bool,
+    change: impl FnOnce(&mut dyn TableLike),
+) -> bool {
+    match section.get_mut(key) {
+        Some(Item::ArrayOfTables(tables)) => {
+            let found = tables.iter_mut().find(|table| fits(*table as &dyn TableLike));
+            found.map(|table| change(table)).is_some()
+        }
+        Some(Item::Value(Value::Array(array))) => {
+            let mut tables = array.iter_mut().filter_map(Value::as_inline_table_mut);
+            let found = tables.find(|table| fits(*table as &dyn TableLike));
+            found.map(|table| change(table)).is_some()
+        }
+        _ => false,
+    }
+}
+
+/// Adds an entry at the end of a list, in the form that the list has.
+fn push(section: &mut dyn TableLike, key: &str, entry: Table) -> Option<()> {
+    match section.get_mut(key) {
+        Some(Item::ArrayOfTables(tables)) => tables.push(entry),
+        Some(Item::Value(Value::Array(array))) => array.push(Value::InlineTable(entry.into_inline_table())),
+        Some(_) => return None,
+        None => {
+            let mut tables = ArrayOfTables::new();
+            tables.push(entry);
+            section.insert(key, Item::ArrayOfTables(tables));
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+#[path = "edit_tests.rs"]
+mod tests;

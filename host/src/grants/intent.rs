@@ -1,0 +1,174 @@
+//! An operation as a person writes it: `read /docs/a.md`, `GET https://api.example.org/v1`, `state 5MiB`. Decides
+//! nothing.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Access, FilePath, HttpOperation, HttpScheme, OddRequest, Operation, units};
+
+/// The words that [`Intent`] reads, for a person who wrote others.
+const FORMS: &str =
+    "read PATH, write PATH, list PATH, mkdir PATH, METHOD URL, env NAME, state [SIZE], elicit, sample, roots";
+
+/// An operation that owns its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// With a file or directory, by the path that the plugin sees.
+    File(Access, String),
+    /// A request.
+    Http(HttpOperation),
+    /// An environment variable.
+    Env(String),
+    /// The store, so that it holds so many bytes.
+    State(u64),
+    /// Ask the person.
+    Elicit,
+    /// Ask the client's model.
+    Sample,
+    /// Ask for the client's directories.
+    Roots,
+}
+
+/// Why a text is no operation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IntentError {
+    /// Other words.
+    #[error("{0:?} is no operation; write one of: {FORMS}")]
+    Form(String),
+    /// Not `http://` or `https://`.
+    #[error("{0:?} is not a URL; write for example https://api.example.org/v1")]
+    Url(String),
+    /// A request that no plugin can send.
+    #[error("{0:?}: {1}")]
+    Odd(String, OddRequest),
+    /// Not a size.
+    #[error("{0}")]
+    Size(String),
+}
+
+impl Intent {
+    /// The operation itself.
+    #[must_use]
+    pub fn operation(&self) -> Operation<'_> {
+        match self {
+            Self::File(access, path) => Operation::File { access: *access, path: FilePath::Guest(path) },
+            Self::Http(request) => Operation::Http(request),
+            Self::Env(name) => Operation::Env(name),
+            Self::State(bytes) => Operation::State { bytes: *bytes },
+            Self::Elicit => Operation::Elicit,
+            Self::Sample => Operation::Sample,
+            Self::Roots => Operation::Roots,
+        }
+    }
+}
+
+impl FromStr for Intent {
+    type Err = IntentError;
+
+    fn from_str(text: &str) -> Result<Self, IntentError> {
+        let text = text.trim();
+        let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let rest = rest.trim();
+        let access = match word {
+            "read" => Some(Access::Read),
+            "write" => Some(Access::Write),
+            "list" => Some(Access::List),
+            "mkdir" => Some(Access::Directory),
+            _ => None,
+        };
+        Ok(match (word, rest) {
+            (_, path) if !path.is_empty() && access.is_some() => {
+                Self::File(access.unwrap_or(Access::Read), path.to_owned())
+            }
+            ("env", name) if !name.is_empty() => Self::Env(name.to_owned()),
+            ("state", "") => Self::State(0),
+            ("state", size) => {
+                Self::State(units::parse_size(size).map_err(|e| IntentError::Size(e.to_string()))?)
+            }
+            ("elicit", "") => Self::Elicit,
+            ("sample", "") => Self::Sample,
+            ("roots", "") => Self::Roots,
+            (method, url) if method.bytes().all(|b| b.is_ascii_uppercase()) && !url.is_empty() => {
+                Self::Http(request(method, url)?)
+            }
+            _ => return Err(IntentError::Form(text.to_owned())),
+        })
+    }
+}
+
+fn request(method: &str, url: &str) -> Result<HttpOperation, IntentError> {
+    let (scheme, rest) = url.split_once("://").ok_or_else(|| IntentError::Url(url.to_owned()))?;
+    let scheme = match scheme {
+        "http" => HttpScheme::Http,
+        "https" => HttpScheme::Https,
+        _ => return Err(IntentError::Url(url.to_owned())),
+    };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    HttpOperation::parse(method, scheme, authority, path).map_err(|why| IntentError::Odd(url.to_owned(), why))
+}
+
+impl fmt::Display for Intent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(access, path) => {
+                let word = match access {
+                    Access::Read => "read",
+                    Access::Write => "write",
+                    Access::List => "list",
+                    Access::Directory => "mkdir",
+                };
+                write!(f, "{word} {path}")
+            }
+            Self::Http(request) => request.fmt(f),
+            Self::Env(name) => write!(f, "env {name}"),
+            Self::State(0) => f.write_str("state"),
+            Self::State(bytes) => write!(f, "state {}", units::show_size(*bytes)),
+            Self::Elicit => f.write_str("elicit"),
+            Self::Sample => f.write_str("sample"),
+            Self::Roots => f.write_str("roots"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_shown_again() {
+        for (text, shown) in [
+            ("read /docs/a b.md", "read /docs/a b.md"),
+            ("  write   /docs ", "write /docs"),
+            ("list /", "list /"),
+            ("mkdir /docs/x", "mkdir /docs/x"),
+            ("GET https://api.example.org/v1?key=secret", "GET https://api.example.org:443/v1"),
+            ("POST http://127.0.0.1:8080", "POST http://127.0.0.1:8080/"),
+            ("env HOME", "env HOME"),
+            ("state", "state"),
+            ("state 5MiB", "state 5MiB"),
+            ("elicit", "elicit"),
+            ("sample", "sample"),
+            ("roots", "roots"),
+        ] {
+            assert_eq!(text.parse::<Intent>().unwrap().to_string(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn refusals_say_what_to_write() {
+        let texts = [
+            "",
+            "read",
+            "fly /a",
+            "GET",
+            "GET api.example.org",
+            "GET ftp://a",
+            "GET http://a/../b",
+            "state x",
+        ];
+        let all: Vec<_> = texts.iter().map(|text| text.parse::<Intent>().unwrap_err().to_string()).collect();
+        insta::assert_snapshot!(all.join("\n"));
+    }
+}

@@ -1,0 +1,293 @@
+//! For random grants and operations, `kennel explain` and the running host agree, always. The host is judged by what is
+//! seen from outside: what is in a file, which request a server got, what the plugin found in its environment.
+//! Another seed each time; a failure names it, and `KENNEL_TEST_SEED` runs it again.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::print_stdout, reason = "figures that a person may want to see with --nocapture")]
+
+use std::collections::hash_map::RandomState;
+use std::fmt::Write as _;
+use std::hash::BuildHasher as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use kennel_tests::{Client, Home, words};
+use serde_json::{Value, json};
+
+/// Plugins with grants of their own, all of one component in one host.
+const PLUGINS: usize = 16;
+/// Operations of each.
+const OPERATIONS: usize = 9;
+
+/// A generator of Steele and others, "SplitMix"; small, and the same for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) % n as u64).unwrap()
+    }
+
+    fn one<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
+        of[self.below(of.len())]
+    }
+
+    fn some<'a>(&mut self, of: &[&'a str]) -> Vec<&'a str> {
+        let all: Vec<_> = of.iter().filter(|_| self.below(2) == 0).copied().collect();
+        if all.is_empty() { vec![self.one(of)] } else { all }
+    }
+}
+
+/// A server that remembers each request line.
+struct Server {
+    port: u16,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = Self { port: listener.local_addr().unwrap().port(), requests: Arc::default() };
+        let requests = Arc::clone(&server.requests);
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut lines = BufReader::new(stream.try_clone().unwrap());
+                let mut line = String::new();
+                if lines.read_line(&mut line).is_ok() && !line.is_empty() {
+                    requests.lock().unwrap().push(line.trim().to_owned());
+                    let mut header = String::new();
+                    while lines.read_line(&mut header).is_ok_and(|read| read > 2) {
+                        header.clear();
+                    }
+                    let _ = stream
+                        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                }
+            }
+        });
+        server
+    }
+
+    fn got(&self, what: &str) -> bool {
+        self.requests.lock().unwrap().iter().any(|line| line.contains(what))
+    }
+}
+
+/// Whether any file below this folder holds these bytes.
+fn holds(folder: &Path, what: &str) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    entries.flatten().any(|entry| {
+        let path = entry.path();
+        if path.is_dir() {
+            return holds(&path, what);
+        }
+        std::fs::read(&path)
+            .is_ok_and(|bytes| bytes.windows(what.len()).any(|found| found == what.as_bytes()))
+    })
+}
+
+struct World {
+    home: Home,
+    servers: [Server; 2],
+    random: Random,
+}
+
+impl World {
+    /// The folder that a plugin sees as this; `/a/in` is another one than `in` below `/a`.
+    fn folder(&self, plugin: usize, guest: &str) -> PathBuf {
+        let folder = self.home.folder(&format!("p{plugin}{}", guest.replace('/', "-")));
+        std::fs::create_dir_all(folder.join("in")).unwrap();
+        for name in ["x.md", "x.txt", "in/x.md", "in/x.txt"] {
+            std::fs::write(folder.join(name), format!("[p{plugin}{guest} {name}]")).unwrap();
+        }
+        folder
+    }
+
+    /// Random lines of `kennel.toml` for one plugin, and its folders by the paths it sees.
+    fn grants(&mut self, plugin: usize) -> (String, Vec<(&'static str, PathBuf)>) {
+        let mut text = format!("[plugins.p{plugin}]\nfile = \"attacker.wasm\"\n");
+        let mut folders = Vec::new();
+        for guest in ["/a", "/b", "/a/in"] {
+            let folder = self.folder(plugin, guest);
+            if self.random.below(2) == 0 {
+                let mode = self.random.one(&["read-only", "read-write"]);
+                writeln!(
+                    text,
+                    "[[plugins.p{plugin}.directories]]\npath = {folder:?}\nas = {guest:?}\nmode = {mode:?}"
+                )
+                .unwrap();
+                if self.random.below(2) == 0 {
+                    writeln!(text, "extensions = [{:?}]", self.random.one(&["md", "txt"])).unwrap();
+                }
+                folders.push((guest, folder));
+            }
+        }
+        for _ in 0..self.random.below(4) {
+            let port = self.servers[self.random.below(2)].port;
+            let path = self.random.one(&["", "/v", "/v/w"]);
+            let methods = self.random.some(&["GET", "POST", "PUT"]);
+            writeln!(
+                text,
+                "[[plugins.p{plugin}.http]]\nurl = \"http://127.0.0.1:{port}{path}\"\nmethods = {methods:?}"
+            )
+            .unwrap();
+            if self.random.below(4) == 0 {
+                writeln!(text, "private-addresses = {}", self.random.below(2) == 0).unwrap();
+            }
+        }
+        if self.random.below(3) > 0 {
+            let quota = self.random.one(&["1KiB", "64KiB"]);
+            writeln!(text, "[plugins.p{plugin}.state]\nquota = {quota:?}").unwrap();
+        }
+        writeln!(text, "[plugins.p{plugin}.env]").unwrap();
+        if self.random.below(5) > 0 {
+            let port = self.servers[self.random.below(2)].port;
+            let path = self.random.one(&["", "", "/v"]);
+            writeln!(text, "TARGET = \"http://127.0.0.1:{port}{path}\"").unwrap();
+        }
+        if self.random.below(2) == 0 {
+            writeln!(text, "OTHER = \"not asked for\"").unwrap();
+        }
+        (text, folders)
+    }
+
+    /// A random operation as `explain` reads it, and whether the running host did it.
+    fn operation(
+        &mut self,
+        client: &Client,
+        plugin: usize,
+        mark: &str,
+        folders: &[(&'static str, PathBuf)],
+    ) -> (String, bool) {
+        let name = format!("p{plugin}");
+        match self.random.below(6) {
+            kind @ 0..=2 => {
+                let path = self.random.one(&[
+                    "/a/x.md",
+                    "/a/x.txt",
+                    "/a/in/x.md",
+                    "/a/in/x.txt",
+                    "/b/x.md",
+                    "/c/x.md",
+                ]);
+                // Where it would lie, whichever directory it is taken to lie in.
+                let places: Vec<PathBuf> = folders
+                    .iter()
+                    .filter_map(|(guest, folder)| {
+                        Some(folder.join(path.strip_prefix(guest)?.strip_prefix('/')?))
+                    })
+                    .collect();
+                match kind {
+                    0 => {
+                        let said =
+                            words(&client.call(&format!("{name}__ordinary"), &json!({ "path": path })));
+                        let texts = places.iter().filter_map(|place| std::fs::read_to_string(place).ok());
+                        let texts: Vec<_> = texts.collect();
+                        (format!("read {path}"), texts.contains(&said))
+                    }
+                    1 => {
+                        let arguments = json!({ "path": path, "text": mark });
+                        client.call(&format!("{name}__ordinary"), &arguments);
+                        let written =
+                            |place: &PathBuf| std::fs::read_to_string(place).is_ok_and(|text| text == mark);
+                        (format!("write {path}"), places.iter().any(written))
+                    }
+                    _ => {
+                        let folder = path.rsplit_once('/').unwrap().0;
+                        let arguments = json!({ "path": folder, "list": true });
+                        let result = client.call(&format!("{name}__ordinary"), &arguments);
+                        (format!("list {folder}"), result["isError"] != true)
+                    }
+                }
+            }
+            3 => {
+                let method = self.random.one(&["GET", "POST", "PUT"]);
+                let at = self.random.below(2);
+                let authority = format!("127.0.0.1:{}", self.servers[at].port);
+                let path = format!("{}/{mark}", self.random.one(&["", "/v", "/v/w", "/w", "/va"]));
+                let arguments =
+                    json!({ "method": method, "scheme": "http", "authority": authority, "path": path });
+                client.call(&format!("{name}__web"), &arguments);
+                (
+                    format!("{method} http://{authority}{path}"),
+                    self.servers[at].got(&format!("{method} {path} ")),
+                )
+            }
+            4 => {
+                let variable = self.random.one(&["TARGET", "NAMED", "OTHER", "HOME", "PATH"]);
+                let result = client.call(&format!("{name}__surroundings"), &json!({}));
+                let found =
+                    result["structuredContent"]["environment"].as_array().unwrap_or(&Vec::new()).clone();
+                (format!("env {variable}"), found.iter().any(|pair| pair[0] == variable))
+            }
+            _ => {
+                let bytes = [200, 1024, 1025, 64 << 10, (64 << 10) + 1][self.random.below(5)];
+                // With 64 bytes for the entry, as the grant counts, and one for the key.
+                let text = format!("{mark}{}", "x".repeat(bytes - 64 - 1 - mark.len()));
+                let steps = json!({ "steps": [{ "try": "set", "key": "k", "text": text }] });
+                client.call(&format!("{name}__keep"), &steps);
+                (format!("state {bytes}B"), holds(&self.home.path().join("state"), mark))
+            }
+        }
+    }
+}
+
+#[test]
+fn explain_and_the_running_host_agree() {
+    let seed = std::env::var("KENNEL_TEST_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(0));
+    println!("KENNEL_TEST_SEED={seed}");
+    let home = Home::new("agree");
+    let mut world = World { home, servers: [Server::start(), Server::start()], random: Random(seed) };
+    world.home.hostile_as("attacker", "attacker");
+    let (mut text, mut folders) = (String::new(), Vec::new());
+    for plugin in 0..PLUGINS {
+        let (lines, found) = world.grants(plugin);
+        text += &lines;
+        folders.push(found);
+    }
+    world.home.config(&text);
+    // One in eight is not approved, and holds nothing whatever was granted.
+    let approved: Vec<_> =
+        (0..PLUGINS).filter(|plugin| plugin % 8 != 7).map(|plugin| format!("p{plugin}")).collect();
+    world.home.kennel(["approve".to_owned()].into_iter().chain(approved)).success();
+
+    let client = world.home.serve();
+    client.initialize();
+    let (mut allowed, mut denied) = (0, 0);
+    for (plugin, folders) in folders.iter().enumerate() {
+        for number in 0..OPERATIONS {
+            let mark = format!("mark-{plugin}-{number}-end");
+            let (operation, done) = world.operation(&client, plugin, &mark, folders);
+            let name = format!("p{plugin}");
+            let run = world.home.kennel(["explain", &name, &operation, "--format", "json"]);
+            let said: Value = run.json();
+            assert_eq!(run.status.success(), said["allowed"] == true, "{run}");
+            assert_eq!(
+                said["allowed"],
+                done,
+                "seed {seed}: {name} {operation}: explain says {said:#}, done: {done}\n{}\n{}",
+                text.split("[plugins.")
+                    .filter(|part| part.starts_with(&name) || part.contains(&format!("[plugins.{name}.")))
+                    .collect::<String>(),
+                client.stderr()
+            );
+            // What is allowed names its line, and there the grant is.
+            if done {
+                let line = usize::try_from(said["rule"]["line"].as_u64().expect("a line")).unwrap();
+                let written = text.lines().nth(line - 1).unwrap();
+                assert!(written.contains(&name) || written.starts_with("TARGET"), "{said}: {written}");
+                allowed += 1;
+            } else {
+                assert!(said["why"].is_string(), "{said}");
+                denied += 1;
+            }
+        }
+    }
+    println!("{allowed} allowed, {denied} denied");
+    assert!(allowed > PLUGINS / 2 && denied > PLUGINS / 2, "seed {seed}: {allowed} allowed, {denied} denied");
+}
