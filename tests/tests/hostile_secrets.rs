@@ -47,7 +47,7 @@ url = "http://127.0.0.1:{clear}"
     );
     let secrets = secrets.replace("{port}", &port.to_string()).replace("{clear}", &clear.to_string());
     home.plugin("hello").hostile_as("attacker", "attacker").config(&(config + &secrets)).approve();
-    let client = home.serve_with(&["--log", "trace,rmcp=warn"]);
+    let client = home.serve_with(&["--log", "info,aws_sigv4=trace,hyper=trace,rustls=trace"]);
     client.initialize();
     client.call("hello__hello", &json!({ "name": "first" }));
     (home, client)
