@@ -31,7 +31,7 @@ use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::config::{Home, Surroundings};
-use crate::observe::{escape_for_log, escape_for_people};
+use crate::observe::{ScrubbedLog, escape_for_log, escape_for_people};
 use crate::plugin::compile_verb;
 
 pub use candidates::{Read, Reading};
@@ -206,6 +206,20 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     }
 }
 
+/// Libraries that write requests, signatures or what is signed at `debug` or `trace`. Whatever is asked for, they say
+/// no more than at `info`.
+const TALKATIVE: [&str; 9] = [
+    "hyper",
+    "hyper_util",
+    "h2",
+    "rustls",
+    "tokio_rustls",
+    "aws_sigv4",
+    "aws_credential_types",
+    "aws_smithy_runtime_api",
+    "aws_smithy_http",
+];
+
 /// Writes the parts of a log entry, whatever a plugin or a client put into them, so that they are what they look like.
 fn safe_fields() -> impl for<'w> FormatFields<'w> + 'static {
     debug_fn(|writer, field, value| {
@@ -221,11 +235,15 @@ fn safe_fields() -> impl for<'w> FormatFields<'w> + 'static {
 fn start_log(directives: Option<&str>, serving: bool) -> Result<(), Failure> {
     // The protocol library tells of every notification at `info`.
     let default = if serving { "info,rmcp=warn" } else { "warn" };
-    let filter = EnvFilter::try_new(directives.unwrap_or(default))
+    let mut filter = EnvFilter::try_new(directives.unwrap_or(default))
         .map_err(|error| Failure::new(format!("--log {}: {error}", directives.unwrap_or(default))))?;
+    for library in TALKATIVE {
+        let directive = format!("{library}=info").parse();
+        filter = filter.add_directive(directive.map_err(|error| Failure::new(format!("--log: {error}")))?);
+    }
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(|| ScrubbedLog(io::stderr()))
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .fmt_fields(safe_fields())

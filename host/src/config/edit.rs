@@ -11,8 +11,8 @@ use super::{Config, ConfigError, Fault, Home, MAX_CONFIG, Surroundings, comments
 use crate::grants::{DEFAULT_METHODS, DirectoryMode, Grants, HttpPlace, PluginName, shared_file};
 
 /// The keys of a plugin that grant something.
-const GRANT_KEYS: [&str; 10] =
-    ["directories", "http", "tcp", "udp", "resolve", "env", "state", "elicit", "sample", "roots"];
+const GRANT_KEYS: [&str; 11] =
+    ["directories", "http", "tcp", "udp", "resolve", "env", "secrets", "state", "elicit", "sample", "roots"];
 
 /// Something to grant, as a person says it.
 #[derive(Clone, Debug, PartialEq, Eq)]

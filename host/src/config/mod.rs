@@ -212,6 +212,7 @@ impl Config {
         let egress = egress::read(root, surroundings, base, faults);
         let mut plugins = BTreeMap::new();
         if let Some(all) = root.section(faults, "plugins") {
+            let mut written = BTreeMap::new();
             let places = places.as_ref();
             let context = plugin::Context { surroundings, base, places, limits: &common, egress: &egress };
             for (name, item) in all.every() {
@@ -219,9 +220,15 @@ impl Config {
                     Err(error) => faults.add(item.at, &item.key, error.to_string()),
                     Ok(name) => {
                         if let Some(plugin) = plugin::read(&name, &item, &context, faults) {
+                            written.insert(name.clone(), item);
                             plugins.insert(name, plugin);
                         }
                     }
+                }
+            }
+            for (name, message) in plugin::secrets::reachable(&plugins) {
+                if let Some(item) = written.get(&name) {
+                    faults.add(item.at, &item.key, message);
                 }
             }
         }

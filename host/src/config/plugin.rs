@@ -4,6 +4,7 @@
 mod directories;
 mod env;
 mod http;
+pub(super) mod secrets;
 mod sockets;
 mod state;
 
@@ -173,6 +174,7 @@ pub(super) fn read(
     plugin.grants.udp = sockets::read(&mut section, "udp", context, faults);
     let resolve = section.read(faults, "resolve", |item| sockets::read_names(item, context));
     plugin.grants.resolve = resolve.unwrap_or_default();
+    plugin.grants.secrets = secrets::read(&mut section, &plugin.grants, context, faults);
     plugin.grants.state = state::read(&mut section, faults);
     section.finish(faults);
     Some(plugin)

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 
 use super::DirectoryGrant;
 
+use super::SecretGrant;
+
 /// Everything one plugin holds. Empty means: nothing but computation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Grants {
@@ -21,6 +23,8 @@ pub struct Grants {
     pub resolve: Vec<HostPattern>,
     /// Environment variables with their values (never the host's own environment).
     pub env: BTreeMap<String, String>,
+    /// Secrets, without their values.
+    pub secrets: Vec<SecretGrant>,
     /// A store of its own.
     pub state: Option<StateGrant>,
     /// May ask the person.

@@ -124,6 +124,15 @@ pub fn effective(granted: &Grants, asked: Option<&Asked>) -> (Grants, Vec<Withhe
         }
     }
 
+    let mut secrets = Vec::new();
+    for grant in &granted.secrets {
+        if asked.secrets.iter().any(|asked| asked.name == grant.name) {
+            secrets.push(grant.clone());
+        } else {
+            withhold(grant.to_string(), "the plugin does not ask for a secret of this name");
+        }
+    }
+
     let state = match (granted.state, &asked.state) {
         (None, _) => None,
         (Some(grant), None) => {
@@ -154,7 +163,7 @@ pub fn effective(granted: &Grants, asked: Option<&Asked>) -> (Grants, Vec<Withhe
     let elicit = granted.elicit && asked.elicit;
     let sample = granted.sample && asked.sample;
     let roots = granted.roots && asked.roots;
-    (Grants { directories, http, tcp, udp, resolve, env, state, elicit, sample, roots }, withheld)
+    (Grants { directories, http, tcp, udp, resolve, env, secrets, state, elicit, sample, roots }, withheld)
 }
 
 /// The parts of granted sockets that the plugin asks for.
@@ -274,7 +283,7 @@ impl HttpAsk<'_> {
     }
 }
 
-fn both_hosts(a: &HostPattern, b: &HostPattern) -> Option<HostPattern> {
+pub(super) fn both_hosts(a: &HostPattern, b: &HostPattern) -> Option<HostPattern> {
     use HostPattern::{Below, Name};
     let below = |name: &str, suffix: &str| name.strip_suffix(suffix).is_some_and(|rest| rest.ends_with('.'));
     let narrower = match (a, b) {
@@ -288,7 +297,7 @@ fn both_hosts(a: &HostPattern, b: &HostPattern) -> Option<HostPattern> {
     Some(narrower.clone())
 }
 
-fn both_paths(a: &PathPrefix, b: &PathPrefix) -> Option<PathPrefix> {
+pub(super) fn both_paths(a: &PathPrefix, b: &PathPrefix) -> Option<PathPrefix> {
     let (short, long) = if a.as_str().len() <= b.as_str().len() { (a, b) } else { (b, a) };
     let rest = long.as_str().strip_prefix(short.as_str().trim_end_matches('/'))?;
     (rest.is_empty() || rest.starts_with('/')).then(|| long.clone())
@@ -305,6 +314,7 @@ impl Grants {
         lines.extend(self.udp.iter().map(|grant| socket(SocketKind::Udp, grant)));
         lines.extend(self.resolve.iter().map(lookup));
         lines.extend(self.env.keys().map(|name| format!("environment variable {name}")));
+        lines.extend(self.secrets.iter().map(ToString::to_string));
         lines.extend(self.state.iter().map(ToString::to_string));
         lines.extend(self.elicit.then(|| "to ask the person".to_owned()));
         lines.extend(self.sample.then(|| "to ask the client's model".to_owned()));
@@ -338,6 +348,9 @@ impl Asked {
         }
         for ask in &self.env {
             line(format!("environment variable {}", ask.name), ask.why.as_deref());
+        }
+        for ask in &self.secrets {
+            line(format!("secret {}", ask.name), ask.why.as_deref());
         }
         if let Some(ask) = &self.state {
             let quota = ask.quota.map(|q| format!("{}, ", super::units::show_size(q))).unwrap_or_default();

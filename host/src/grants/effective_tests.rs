@@ -6,6 +6,7 @@ use crate::grants::{
     AskedDirectories, AskedHttp, AskedLookup, AskedName, AskedState, Digest, DirectoryMode, DiskQuota,
     HttpScheme,
 };
+use crate::grants::{Audience, Credential, SecretGrant, SecretSource, SecretUse, Sent};
 use proptest::prelude::*;
 
 /// One HTTP request, read naively: no code is shared with the intersection under test.
@@ -125,11 +126,28 @@ prop_compose! {
     }
 }
 
+fn secret() -> impl Strategy<Value = SecretGrant> {
+    let sent = || {
+        let place = HttpPlace::parse("https://a.org").unwrap();
+        let HttpPlace { scheme, host, port, path } = place.clone();
+        let methods = vec!["GET".to_owned()];
+        let grant = HttpGrant { scheme, host, port, methods, path, private_addresses: false };
+        let audience = Audience::new(place, None, false, &[grant]).unwrap();
+        SecretUse::Sent(Sent { credential: Credential::Bearer, audience })
+    };
+    ("[ABC]", any::<bool>()).prop_map(move |(name, exposed)| SecretGrant {
+        name,
+        from: SecretSource::Env("X".to_owned()),
+        used: if exposed { SecretUse::Exposed } else { sent() },
+    })
+}
+
 prop_compose! {
     fn grants()(
         directories in prop::collection::vec(directory(), 0..3),
         http in prop::collection::vec(http_grant(), 0..4),
         env in prop::collection::btree_map("[AB]", prop_oneof![place().prop_map(|p| p.to_string()), "[a-z]{0,3}"], 0..3),
+        secrets in prop::collection::vec(secret(), 0..3),
         state in prop::option::of((0_u64..100, state_scope()).prop_map(|(quota, scope)| StateGrant { quota, scope })),
         (tcp, udp) in (sockets(), sockets()),
         resolve in prop::collection::vec(host(), 0..3),
@@ -137,7 +155,7 @@ prop_compose! {
         sample: bool,
         roots: bool,
     ) -> Grants {
-        Grants { directories, http, tcp, udp, resolve, env, state, elicit, sample, roots }
+        Grants { directories, http, tcp, udp, resolve, env, secrets, state, elicit, sample, roots }
     }
 }
 
@@ -159,6 +177,7 @@ prop_compose! {
         directories in prop::option::of(mode().prop_map(|mode| AskedDirectories { mode, why: None })),
         http in prop::collection::vec(asked_http(), 0..4),
         env in prop::collection::vec("[ABC]".prop_map(|name| AskedName { name, why: None }), 0..3),
+        secrets in prop::collection::vec("[ABD]".prop_map(|name| AskedName { name, why: None }), 0..3),
         state in prop::option::of(
             (prop::option::of(0_u64..100), state_scope()).prop_map(|(quota, scope)| AskedState { quota, scope, why: None })),
         (tcp, udp) in (asked_sockets(), asked_sockets()),
@@ -168,7 +187,8 @@ prop_compose! {
         roots: bool,
     ) -> Asked {
         let resolve = resolve.into_iter().map(|host| AskedLookup { host, why: None }).collect();
-        Asked { directories, http, tcp, udp, resolve, env, state, elicit, sample, roots, ..Asked::default() }
+        let more = Asked::default();
+        Asked { directories, http, tcp, udp, resolve, env, secrets, state, elicit, sample, roots, ..more }
     }
 }
 
@@ -243,6 +263,11 @@ proptest! {
             prop_assert_eq!(granted.env.get(name), Some(value));
             prop_assert!(asked.env_names().any(|n| n == name));
         }
+        for secret in &granted.secrets {
+            let asked_for = asked.secrets.iter().any(|asked| asked.name == secret.name);
+            prop_assert_eq!(held.secrets.contains(secret), asked_for);
+        }
+        prop_assert!(held.secrets.iter().all(|secret| granted.secrets.contains(secret)));
         if let Some(state) = held.state {
             let (g, a) = (granted.state.unwrap(), asked.state.clone().unwrap());
             prop_assert!(state.quota <= g.quota && a.quota.is_none_or(|most| state.quota <= most));
@@ -306,6 +331,11 @@ fn what_is_withheld_reads_well() {
         tcp: vec![SocketGrant { host: name("*.example.org"), port: 5432, private_addresses: true }],
         udp: vec![SocketGrant { host: name("ntp.org"), port: 123, private_addresses: false }],
         resolve: vec![name("*.example.org"), name("other.org")],
+        secrets: vec![SecretGrant {
+            name: "DB_PASSWORD".to_owned(),
+            from: SecretSource::File("/home/ada/db".into()),
+            used: SecretUse::Exposed,
+        }],
         state: Some(StateGrant { quota: 16 << 20, scope: StateScope::Plugin }),
         elicit: true,
         sample: true,

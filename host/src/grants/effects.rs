@@ -14,6 +14,7 @@ impl Grants {
             udp,
             resolve,
             env: _,
+            secrets: _,
             state: _,
             elicit: _,
             sample: _,
@@ -27,8 +28,19 @@ impl Grants {
     /// word GET and HEAD change nothing (RFC 9110, 9.2.1).
     #[must_use]
     pub fn can_change(&self) -> bool {
-        let Self { directories, http, tcp, udp, resolve: _, env: _, state, elicit: _, sample: _, roots: _ } =
-            self;
+        let Self {
+            directories,
+            http,
+            tcp,
+            udp,
+            resolve: _,
+            env: _,
+            secrets: _,
+            state,
+            elicit: _,
+            sample: _,
+            roots: _,
+        } = self;
         state.is_some()
             || !tcp.is_empty()
             || !udp.is_empty()

@@ -20,6 +20,8 @@ pub enum GrantKey {
     Resolve(usize),
     /// `env`.
     Env(String),
+    /// `secrets`, from 0.
+    Secret(usize),
     /// `state`.
     State,
     /// `elicit`.
@@ -67,6 +69,7 @@ impl GrantKey {
             Self::Udp(index) => ("udp", Some(KeyStep::Nth(*index))),
             Self::Resolve(index) => ("resolve", Some(KeyStep::Nth(*index))),
             Self::Env(name) => ("env", Some(KeyStep::Name(name))),
+            Self::Secret(index) => ("secrets", Some(KeyStep::Nth(*index))),
             Self::State => ("state", None),
             Self::Elicit => ("elicit", None),
             Self::Sample => ("sample", None),
@@ -108,7 +111,7 @@ impl Grants {
     #[must_use]
     pub fn each(&self) -> Vec<(GrantKey, Self)> {
         // Each kind by name, so that a new one is not forgotten here.
-        let Self { directories, http, tcp, udp, resolve, env, state, elicit, sample, roots } = self;
+        let Self { directories, http, tcp, udp, resolve, env, secrets, state, elicit, sample, roots } = self;
         let none = Self::default;
         let mut all = Vec::new();
         for (index, grant) in directories.iter().enumerate() {
@@ -129,6 +132,9 @@ impl Grants {
         for (name, value) in env {
             let env = [(name.clone(), value.clone())].into();
             all.push((GrantKey::Env(name.clone()), Self { env, ..none() }));
+        }
+        for (index, grant) in secrets.iter().enumerate() {
+            all.push((GrantKey::Secret(index), Self { secrets: vec![grant.clone()], ..none() }));
         }
         all.extend(state.map(|grant| (GrantKey::State, Self { state: Some(grant), ..none() })));
         all.extend(elicit.then(|| (GrantKey::Elicit, Self { elicit: true, ..none() })));

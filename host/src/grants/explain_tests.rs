@@ -33,6 +33,7 @@ fn granted() -> Grants {
         resolve: vec![],
         env: [("BASE".to_owned(), "https://base.example".to_owned()), ("TOKEN".to_owned(), "t".to_owned())]
             .into(),
+        secrets: Vec::new(),
         state: Some(StateGrant { quota: 2 << 20, scope: StateScope::Plugin }),
         elicit: true,
         sample: false,

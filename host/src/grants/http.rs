@@ -210,7 +210,7 @@ pub(super) fn decide(grants: &[HttpGrant], operation: &HttpOperation) -> Decisio
 }
 
 /// The first part that does not fit, in the order of [`DenyReason`].
-fn misfit(grant: &HttpGrant, operation: &HttpOperation) -> Option<DenyReason> {
+pub(super) fn misfit(grant: &HttpGrant, operation: &HttpOperation) -> Option<DenyReason> {
     if !grant.host.fits(&operation.host) {
         Some(DenyReason::Host)
     } else if grant.scheme != operation.scheme {

@@ -40,6 +40,8 @@ pub struct Asked {
     pub state: Option<AskedState>,
     /// Environment variables.
     pub env: Vec<AskedName>,
+    /// Secrets, by the names it writes as `{{secret:NAME}}` or reads as variables.
+    pub secrets: Vec<AskedName>,
     /// Settings it reads. These are no grants; listed so that a person knows what to write.
     pub settings: Vec<AskedName>,
     /// Outbound TCP.
@@ -171,6 +173,7 @@ struct RawAsks {
     http: Vec<RawHttp>,
     state: Option<RawState>,
     env: Vec<RawName>,
+    secrets: Vec<RawName>,
     settings: Vec<RawName>,
     tcp: Vec<RawSocket>,
     udp: Vec<RawSocket>,
@@ -285,6 +288,7 @@ impl Raw {
             http: list("asks.http", asks.http, RawHttp::check)?,
             state,
             env: list("asks.env", asks.env, RawName::check)?,
+            secrets: list("asks.secrets", asks.secrets, RawName::check)?,
             settings: list("asks.settings", asks.settings, RawName::check)?,
             tcp: list("asks.tcp", asks.tcp, RawSocket::check)?,
             udp: list("asks.udp", asks.udp, RawSocket::check)?,

@@ -21,6 +21,7 @@ mod name;
 mod operation;
 mod place;
 mod revocation;
+mod secret;
 pub mod shared_file;
 mod socket;
 pub mod units;
@@ -51,5 +52,9 @@ pub use name::{MAX_NAME, NameError, PluginName};
 pub use operation::{Access, Decision, FilePath, Operation, Reason, Rule, decide};
 pub use place::{HttpPlace, PlaceError};
 pub use revocation::lost;
+pub use secret::{
+    Audience, AudienceError, AwsSigV4, Credential, OauthRefresh, SecretGrant, SecretSource, SecretUse, Sent,
+    check_clear, is_secret_name,
+};
 pub use socket::{SocketDeny, SocketKind, SocketPlace, SocketPlaceError, parse_resolvable};
 pub use wording::{Difference, FieldChange, Wording};

@@ -7,7 +7,7 @@ use super::{DirectoryGrant, Grants, HostPattern, HttpGrant, PathPrefix, SocketGr
 #[must_use]
 pub fn lost(before: &Grants, now: &Grants) -> Vec<String> {
     // Each kind by name, so that a new one is not forgotten here.
-    let Grants { directories, http, tcp, udp, resolve, env, state, elicit, sample, roots } = before;
+    let Grants { directories, http, tcp, udp, resolve, env, secrets, state, elicit, sample, roots } = before;
     let sockets = |before: &[SocketGrant], now: &[SocketGrant]| {
         before.iter().filter(|old| !now.iter().any(|new| new.covers(old))).cloned().collect()
     };
@@ -30,6 +30,7 @@ pub fn lost(before: &Grants, now: &Grants) -> Vec<String> {
             .filter(|(name, value)| now.env.get(*name) != Some(value))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect(),
+        secrets: secrets.iter().filter(|old| !now.secrets.contains(old)).cloned().collect(),
         state: state.filter(|old| !now.state.is_some_and(|new| new.covers(*old))),
         elicit: *elicit && !now.elicit,
         sample: *sample && !now.sample,
@@ -160,7 +161,8 @@ mod tests {
             let state = state.map(|(quota, shared)| StateGrant { quota, scope: scope(shared) });
             let [elicit, sample, roots] = flags;
             let resolve = resolve.iter().map(|name| parse_resolvable(name).unwrap()).collect();
-            Grants { directories, http, tcp, udp, resolve, env, state, elicit, sample, roots }
+            let secrets = Vec::new();
+            Grants { directories, http, tcp, udp, resolve, env, secrets, state, elicit, sample, roots }
         }
     }
 

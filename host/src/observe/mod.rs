@@ -1,9 +1,11 @@
-//! Audit lines and what people read in logs. Decides nothing.
+//! Audit lines, what people read in logs, and that no secret is in either. Decides nothing.
 
 pub mod audit;
 mod escape;
 mod printed;
+mod scrub;
 
 pub use audit::{Audit, Decisions, Record};
 pub use escape::{deceives, escape_for_log, escape_for_people};
 pub use printed::Captured;
+pub use scrub::{ScrubbedLog, Scrubber, Stream};

@@ -308,7 +308,9 @@ impl Library {
         };
         let unchanged = same_config.filter(|old| {
             let approved = approval == Approval::Approved || plugin.trust == Trust::Dev;
-            old.digest == bytes.digest && old.holding.unapproved.is_none() == approved
+            old.digest == bytes.digest
+                && old.holding.unapproved.is_none() == approved
+                && !old.program.secrets_changed()
         });
         // A person who approves what is approved already wants what was pinned then, and no more sitting out.
         let looked_at = before.is_some_and(|before| before.approved_at != approved_at);
@@ -323,9 +325,10 @@ impl Library {
             }
             return entry(status(standing, Some(old.clone())));
         }
-        // Bytes that were found broken are not tried again.
+        // Bytes that were found broken are not tried again; a secret that was missing may be there by now.
         if let Some(before) = before
             && before.seen == Some(file.digest)
+            && plugin.grants.secrets.is_empty()
             && before.config.as_ref() == Some(plugin)
             && matches!(before.status.standing, Standing::Broken(_))
         {

@@ -20,6 +20,7 @@ mod operation;
 mod program;
 mod rate;
 mod running;
+mod scrubbed;
 mod store;
 mod turns;
 

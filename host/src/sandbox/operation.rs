@@ -7,7 +7,9 @@ use wasmtime::{Result, Store};
 
 use super::bindings::exports::kennel::plugin::{completion, prompts, resources, tools};
 use super::bindings::kennel::plugin::types as wit;
+use super::scrubbed::Scrub;
 use super::{CallState, Interface, contract};
+use crate::observe::Scrubber;
 
 /// Which of the contract's interfaces a component exports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,8 @@ pub(super) trait Enter: Operation {
 
     fn weight(output: &Self::Output) -> usize;
 
+    fn scrub(output: &mut Self::Output, by: &Scrubber);
+
     fn enter(
         self,
         exports: &Exports,
@@ -109,6 +113,10 @@ macro_rules! operations {
 
             fn weight(output: &Self::Output) -> usize {
                 Weigh::weight(output)
+            }
+
+            fn scrub(output: &mut Self::Output, by: &Scrubber) {
+                Scrub::scrub(output, by);
             }
 
             async fn enter(

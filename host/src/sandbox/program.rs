@@ -10,11 +10,12 @@ use wasmtime::component::{ResourceTable, ResourceTableError};
 use wasmtime::{Store, Trap};
 
 use crate::grants::{Egress, Grants, Limits};
+use crate::observe::Scrubber;
 
 use super::border::Border;
 use super::busy::Busy;
 use super::capability::stdio::{Capture, Captured};
-use super::capability::{Configure, files, host, http, sockets, state, wasi};
+use super::capability::{Configure, files, host, http, secrets, sockets, state, wasi};
 use super::code::{CodeSource, Interface};
 use super::engine::{self, SLICE_FUEL};
 use super::error::{Budget, CallError, LimitHit, hides_fuel, seconds};
@@ -24,6 +25,7 @@ use super::limiter::{Limiter, Refused};
 use super::linked::{Linked, PrepareError};
 use super::operation::{Enter, Offers};
 use super::running::Sandbox;
+use super::scrubbed::{Scrub as _, ScrubbedEvents};
 use super::turns::{Turn, Turns};
 use super::{CallContext, CallState, Usage};
 
@@ -53,6 +55,7 @@ pub struct Program {
     base: wasi::Base,
     files: files::Configured,
     http: http::Configured,
+    secrets: Arc<secrets::Configured>,
     sockets: sockets::Configured,
     state: state::Configured,
     limits: Limits,
@@ -80,6 +83,17 @@ pub struct Finished<T> {
 }
 
 impl<T> Finished<T> {
+    /// Everything that leaves the sandbox passes here.
+    fn scrub<O: Enter<Output = T>>(&mut self, by: &Scrubber) {
+        match &mut self.result {
+            Ok(output) => O::scrub(output, by),
+            Err(error) => error.scrub(by),
+        }
+        by.clean(&mut self.stdout.text);
+        by.clean(&mut self.stderr.text);
+        self.denials.iter_mut().for_each(|denial| by.clean(denial));
+    }
+
     fn not_run(error: CallError) -> Self {
         Self {
             result: Err(error),
@@ -110,16 +124,18 @@ impl Program {
             egress: setup.egress,
             state_dir: Some(setup.state_dir),
         };
+        let secrets = Arc::new(secrets::Configured::configure(&configure)?);
         Ok(Arc::new(Self {
             sandbox: sandbox.clone(),
             source,
             linked: OnceCell::new(),
             offers: Offers::of(interface),
-            base: wasi::Base::configure(setup.grants, setup.surroundings),
+            base: wasi::Base::configure(setup.grants, secrets.exposed(), setup.surroundings),
             files: files::Configured::configure(&configure)?,
-            http: http::Configured::configure(&configure)?,
+            http: http::Configured::configure(&configure, &secrets)?,
             sockets: sockets::Configured::configure(&configure)?,
             state: state::Configured::configure(&configure)?,
+            secrets,
             turns: Turns::new(&setup.limits, Instant::now()),
             health: Health::default(),
             owner: sandbox.new_owner(),
@@ -127,6 +143,12 @@ impl Program {
             host: Arc::new(setup.host),
             limits: setup.limits,
         }))
+    }
+
+    /// Whether the values of its secrets are others by now at their sources, or cannot be read any more.
+    #[must_use]
+    pub fn secrets_changed(&self) -> bool {
+        self.secrets.changed()
     }
 
     /// Gets the code and links it; the first call does the same by itself.
@@ -232,9 +254,12 @@ impl Program {
         &self,
         linked: &Linked,
         operation: O,
-        context: CallContext,
+        mut context: CallContext,
     ) -> Finished<O::Output> {
         let started = Instant::now();
+        if let Some(scrubber) = self.secrets.scrubber() {
+            context.events = Arc::new(ScrubbedEvents::new(context.events, scrubber.clone()));
+        }
         let limits = &self.limits;
         let counters = context.counters.clone();
         let (out, err) = (Capture::begin(limits.stdio, &counters), Capture::begin(limits.stdio, &counters));
@@ -320,7 +345,12 @@ impl Program {
         drop(store);
         counters.read_into(&mut usage);
         usage.set_wall(started.elapsed());
-        Finished { result, usage, stdout: out.take(), stderr: err.take(), denials, output }
+        let mut finished =
+            Finished { result, usage, stdout: out.take(), stderr: err.take(), denials, output };
+        if let Some(scrubber) = self.secrets.scrubber() {
+            finished.scrub::<O>(scrubber);
+        }
+        finished
     }
 
     /// Says which budget ended a call, or how the plugin failed.

@@ -122,6 +122,7 @@ const ASKS: &[Key] = &[
         ]),
     ),
     may("env", Shape::Objects(&[must("name", Shape::Text), must("why", Shape::Text)])),
+    may("secrets", Shape::Objects(&[must("name", Shape::Text), must("why", Shape::Text)])),
     may("settings", Shape::Objects(&[must("name", Shape::Text), must("why", Shape::Text)])),
     may("tcp", Shape::Objects(&[must("address", Shape::Text), must("why", Shape::Text)])),
     may("udp", Shape::Objects(&[must("address", Shape::Text), must("why", Shape::Text)])),

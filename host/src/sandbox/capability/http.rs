@@ -6,6 +6,7 @@ mod body;
 mod client;
 mod pool;
 mod proxy;
+mod secret;
 mod trust;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use wasmtime_wasi_http::{
 
 use super::denials::Denials;
 use super::network::{System, Traffic};
+use super::secrets;
 use super::{Configure, ConfigureError};
 use crate::grants::{
     Decision, DenyReason, Grants, HttpOperation, HttpScheme, Limits, OddRequest, Operation, Reason, Rule,
@@ -58,13 +60,18 @@ struct Gate {
     /// The text of each grant of HTTP, for the audit.
     rules: Vec<Arc<str>>,
     client: Client,
+    secrets: Arc<secrets::Configured>,
 }
 
 impl Configured {
     /// Opens nothing and resolves nothing: names and certificates are looked up at the first request.
-    pub(in crate::sandbox) fn configure(configure: &Configure<'_>) -> Result<Self, ConfigureError> {
+    pub(in crate::sandbox) fn configure(
+        configure: &Configure<'_>,
+        secrets: &Arc<secrets::Configured>,
+    ) -> Result<Self, ConfigureError> {
         Ok(Self::over(
             configure,
+            secrets.clone(),
             Client {
                 network: Arc::new(System::default()),
                 trust: Arc::new(Trust::with(&configure.egress.authorities)),
@@ -77,10 +84,10 @@ impl Configured {
         ))
     }
 
-    fn over(configure: &Configure<'_>, client: Client) -> Self {
+    fn over(configure: &Configure<'_>, secrets: Arc<secrets::Configured>, client: Client) -> Self {
         let (plugin, grants) = (configure.plugin.to_owned(), configure.grants.clone());
         let rules = grants.http.iter().map(|grant| grant.to_string().into()).collect();
-        Self { gate: Arc::new(Gate { plugin, grants, rules, client }) }
+        Self { gate: Arc::new(Gate { plugin, grants, rules, client, secrets }) }
     }
 
     /// The call's part. Whatever the guest asks for, nothing of a request lives beyond `deadline`.
@@ -278,7 +285,7 @@ impl WasiHttpHooks for Hooks {
         let (gate, traffic, denials) = (self.gate.clone(), self.traffic.clone(), self.denials.clone());
         let bounds = self.bounds(options);
         Box::new(async move {
-            let sent = gate.client.send(&operation, private, request, bounds, &traffic).await;
+            let sent = secret::send(&gate, &operation, private, request, bounds, &traffic, &denials).await;
             if matches!(sent, Err(Error::DestinationIpProhibited)) {
                 traffic
                     .counters

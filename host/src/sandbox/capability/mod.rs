@@ -16,6 +16,7 @@ pub mod files;
 pub mod host;
 pub mod http;
 mod network;
+pub mod secrets;
 pub mod sockets;
 pub mod state;
 pub mod stdio;
@@ -51,6 +52,16 @@ pub enum ConfigureError {
         path: PathBuf,
         /// Why not, and what to do.
         why: files::Refusal,
+    },
+    /// A secret's value cannot be had.
+    #[error("plugin `{plugin}` cannot be given the secret `{name}`: {why}")]
+    Secret {
+        /// The plugin.
+        plugin: String,
+        /// The secret.
+        name: String,
+        /// Why not, and what to do.
+        why: secrets::SourceError,
     },
 }
 

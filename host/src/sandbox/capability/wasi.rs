@@ -21,17 +21,21 @@ pub enum Surroundings {
     Fixed,
 }
 
-/// A plugin's part.
-#[derive(Debug)]
+/// A plugin's part. Has no `Debug`, because of the values.
 pub(in crate::sandbox) struct Base {
     env: BTreeMap<String, String>,
     surroundings: Surroundings,
 }
 
 impl Base {
-    pub(in crate::sandbox) fn configure(grants: &Grants, surroundings: Surroundings) -> Self {
+    /// With what was granted, and the secrets that a person `exposed` to the plugin.
+    pub(in crate::sandbox) fn configure(
+        grants: &Grants,
+        exposed: impl Iterator<Item = (String, String)>,
+        surroundings: Surroundings,
+    ) -> Self {
         let held = grants.env.iter().filter(|(name, _)| decide(grants, &Operation::Env(name)).is_allowed());
-        let env = held.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let env = held.map(|(name, value)| (name.clone(), value.clone())).chain(exposed).collect();
         Self { env, surroundings }
     }
 

@@ -153,7 +153,10 @@ pub(crate) fn ordinary(args: Ordinary) -> Result<String> {
     match args.text {
         None if args.list => {
             let names = std::fs::read_dir(&args.path).context(&args.path)?.flatten();
-            Ok(names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect::<Vec<_>>().join(" "))
+            Ok(names
+                .map(|entry| entry.file_name().to_string_lossy().into_owned())
+                .collect::<Vec<_>>()
+                .join(" "))
         }
         None => std::fs::read_to_string(&args.path).context(&args.path),
         Some(text) => std::fs::write(&args.path, text).map(|()| "written".into()).context(&args.path),

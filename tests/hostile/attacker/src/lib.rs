@@ -5,6 +5,7 @@
 mod files;
 mod inside;
 mod network;
+mod secrets;
 
 use kennel_sdk::prelude::*;
 
@@ -14,12 +15,14 @@ plugin! {
         network::dial, network::datagram, network::listen, network::hoard, network::pour, network::hammer,
         inside::surroundings, inside::print, inside::remember, inside::keep,
         inside::lamb, inside::wolf,
+        secrets::hunt, secrets::tell,
     ],
     asks: {
         directories: { mode: "read-write", why: "attacks them" },
         http: [
             { url: "http://good.test", methods: ["GET", "POST"], url_from_env: "TARGET", why: "attacks it" },
             { url: "http://localhost", methods: ["GET"], url_from_env: "NAMED", why: "attacks it" },
+            { url: "http://localhost", methods: ["GET"], url_from_env: "CLEAR", why: "attacks it" },
         ],
         tcp: [{ address: "*", why: "attacks it" }],
         udp: [{ address: "*", why: "attacks it" }],
@@ -28,6 +31,12 @@ plugin! {
         env: [
             { name: "TARGET", why: "names a server to attack" },
             { name: "NAMED", why: "names a server to attack" },
+            { name: "CLEAR", why: "names a server to attack" },
+        ],
+        secrets: [
+            { name: "token", why: "gives it away" },
+            { name: "other", why: "gives it away" },
+            { name: "PASSWORD", why: "gives it away" },
         ],
     },
 }

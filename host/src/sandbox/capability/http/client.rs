@@ -60,7 +60,7 @@ pub(super) struct Bounds {
     connect: Instant,
     first_byte: Option<Duration>,
     silence: Duration,
-    request_body: u64,
+    pub(super) request_body: u64,
     response_body: u64,
 }
 

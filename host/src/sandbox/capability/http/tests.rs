@@ -178,6 +178,7 @@ impl Test {
         };
         Configured::over(
             &configure,
+            secrets::Configured::none(),
             Client {
                 network: self.network.clone(),
                 trust: self.trust.clone(),
@@ -684,5 +685,5 @@ fn links_beside_the_base_of_wasi() {
         egress: &test.egress,
         state_dir: None,
     };
-    assert!(Configured::configure(&configure).is_ok());
+    assert!(Configured::configure(&configure, &secrets::Configured::none()).is_ok());
 }
