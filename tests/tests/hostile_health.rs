@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use kennel_tests::{Attacker, Bystander, Client, Home, modern_request, refusal, words};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const BURN: &str = "(local.set $i (i32.const 3000000))
     (loop $burn (local.set $i (i32.sub (local.get $i) (i32.const 1))) (br_if $burn (local.get $i)))";
@@ -73,9 +73,9 @@ fn who_traps_again_and_again_sits_out() {
     }
     assert!(log.contains("kennel approve evil"), "{log}");
     // What each trap hid is charged in full.
-    let audit = audit(&home);
+    let audit = home.audit();
     let charged: Vec<_> =
-        audit.iter().filter(|line| line["outcome"].as_str().unwrap().contains("trap")).collect();
+        audit.iter().filter(|line| line["outcome"].as_str().is_some_and(|outcome| outcome.contains("trap"))).collect();
     assert!(
         charged.len() >= 15 && charged.iter().all(|line| line["usage"]["fuel"] == 77_000_000),
         "{charged:?}"
@@ -87,16 +87,6 @@ fn who_traps_again_and_again_sits_out() {
     while call(&client) != out_for(1) {
         assert!(Instant::now() < end, "it is not lifted:\n{}", client.stderr());
     }
-}
-
-/// The lines of all segments.
-fn audit(home: &Home) -> Vec<Value> {
-    std::thread::sleep(Duration::from_millis(200));
-    let segments = std::fs::read_dir(home.path().join("audit")).unwrap();
-    let texts = segments.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
-    texts
-        .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
-        .collect()
 }
 
 /// An honest plugin that panics, says so and is not made to sit out for a handful.

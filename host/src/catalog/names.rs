@@ -9,8 +9,8 @@ const RESERVED: [&str; 2] = ["kennel", "mcp"];
 /// The names given away so far, of tools or of prompts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
-    /// What a name looks like → the name and whose it is.
-    taken: HashMap<String, (String, String)>,
+    /// What a name looks like → whose it is, and all of that plugin's names that look so.
+    taken: HashMap<String, (String, Vec<String>)>,
     /// What a prefix looks like → whose it is.
     prefixes: HashMap<String, String>,
 }
@@ -40,20 +40,18 @@ impl Names {
                 return Err(format!("{name:?} begins like the tools of plugin `{owner}`; {advice}"));
             }
         }
-        let looks = looks(name);
-        match self.taken.get(&looks) {
-            Some((taken, owner)) if taken == name => {
-                Err(format!("{name:?} belongs to plugin `{owner}`; {advice}"))
-            }
-            // What a plugin calls its own tools is its own business.
-            Some((taken, owner)) if owner != plugin => {
-                Err(format!("{name:?} looks like {taken:?} of plugin `{owner}`; {advice}"))
-            }
-            _ => {
-                self.taken.insert(looks, (name.to_owned(), plugin.to_owned()));
-                Ok(())
-            }
+        let (owner, taken) =
+            self.taken.entry(looks(name)).or_insert_with(|| (plugin.to_owned(), Vec::new()));
+        if taken.iter().any(|taken| taken == name) {
+            return Err(format!("{name:?} belongs to plugin `{owner}`; {advice}"));
         }
+        // What a plugin calls its own tools is its own business.
+        if owner != plugin {
+            let like = taken.first().map(String::as_str).unwrap_or_default();
+            return Err(format!("{name:?} looks like {like:?} of plugin `{owner}`; {advice}"));
+        }
+        taken.push(name.to_owned());
+        Ok(())
     }
 }
 
@@ -101,7 +99,7 @@ mod tests {
             ("files__read", ""),
             ("files__write", ""),
             ("FILES__delete", ""),
-            ("fi1es__x", "fi1es"),
+            ("fi1es__read", "fi1es"),
             ("kennel__approve", ""),
             ("mcp__x__y", "mcp"),
         ]

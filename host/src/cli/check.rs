@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::config::{Config, ConfigError, Home, PluginConfig, Surroundings};
 use crate::grants::{Lock, LockError, holding};
+use crate::observe::escape_for_people;
 use crate::plugin::PluginFile;
 
 use super::candidates::{Read, candidates};
@@ -171,10 +172,10 @@ fn inspect(
 impl Report {
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         for finding in &self.faults {
-            writeln!(out, "{finding}")?;
+            writeln!(out, "{}", escape_for_people(&finding.to_string()))?;
         }
         for finding in &self.notes {
-            writeln!(out, "note: {finding}")?;
+            writeln!(out, "note: {}", escape_for_people(&finding.to_string()))?;
         }
         match self.faults.len() {
             0 => writeln!(out, "no faults in the configuration and {}", plural(self.plugins, "plugin")),

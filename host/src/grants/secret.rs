@@ -158,7 +158,8 @@ impl Audience {
     /// Why a request is not one of these; `None` when it is.
     #[must_use]
     pub fn misses(&self, operation: &HttpOperation) -> Option<DenyReason> {
-        super::http::misfit(&self.0, operation)
+        // Which addresses may be dialled is for the HTTP grant to say.
+        super::http::misfit(&self.0, operation).filter(|reason| *reason != DenyReason::Private)
     }
 
     /// Whether a request could be for both.

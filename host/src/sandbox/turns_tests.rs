@@ -22,7 +22,7 @@ fn with(concurrency: usize, caller: usize, queue: usize, rate: u64, caller_rate:
         queue,
         rate,
         caller_rate,
-        ..crate::config::default_limits()
+        ..crate::sandbox::capability::test_limits()
     };
     Turns::new(&limits, Instant::now())
 }

@@ -146,7 +146,11 @@ fn keys(old: Option<&Side>, new: Option<&Side>) -> Vec<KeyChange> {
         (None, Some(_)) => "not approved, runs with nothing".to_owned(),
         (None, None) => "gets what is granted".to_owned(),
     };
-    let patterns = |side: &Side| format!("{:?}", side.config.tools.patterns());
+    let patterns = |side: &Side| {
+        let (show, hide) = side.config.tools.patterns();
+        let shown = show.map_or_else(|| "all".to_owned(), |show| show.join(", "));
+        if hide.is_empty() { shown } else { format!("{shown} but {}", hide.join(", ")) }
+    };
     let mut all: Vec<_> = [
         ("file", old.config.file.clone(), new.config.file.clone()),
         ("sha256", old.sha256.clone(), new.sha256.clone()),

@@ -67,7 +67,7 @@ pub enum ConfigureError {
 
 /// Limits that no test of a single capability meets by accident.
 #[cfg(test)]
-fn test_limits() -> Limits {
+pub(in crate::sandbox) fn test_limits() -> Limits {
     Limits {
         fuel: 1 << 40,
         deadline: std::time::Duration::from_secs(60),
