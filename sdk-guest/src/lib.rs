@@ -241,6 +241,26 @@ pub mod __private {
     }
 }
 
+/// Makes `assert_distinct`, which fails the compilation when two entries of a plugin's table have one name.
+macro_rules! assert_distinct {
+    ($message:literal) => {
+        /// Fails the compilation when two have one name.
+        #[doc(hidden)]
+        pub const fn assert_distinct(entries: &[Entry]) {
+            let mut one = 0;
+            while one < entries.len() {
+                let mut other = one + 1;
+                while other < entries.len() {
+                    assert!(!crate::same(entries[one].name, entries[other].name), $message);
+                    other += 1;
+                }
+                one += 1;
+            }
+        }
+    };
+}
+pub(crate) use assert_distinct;
+
 /// Whether two texts are the same, while compiling.
 const fn same(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());

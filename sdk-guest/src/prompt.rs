@@ -48,22 +48,7 @@ impl Entry {
     }
 }
 
-/// Fails the compilation when two prompts have one name.
-#[doc(hidden)]
-pub const fn assert_distinct(entries: &[Entry]) {
-    let mut one = 0;
-    while one < entries.len() {
-        let mut other = one + 1;
-        while other < entries.len() {
-            assert!(
-                !crate::same(entries[one].name, entries[other].name),
-                "two prompts of this plugin have the same name"
-            );
-            other += 1;
-        }
-        one += 1;
-    }
-}
+crate::assert_distinct!("two prompts of this plugin have the same name");
 
 /// The export `list-prompts`.
 #[doc(hidden)]

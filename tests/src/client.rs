@@ -47,20 +47,17 @@ struct Shared {
     inbox: Mutex<Inbox>,
     news: Condvar,
     stderr: Mutex<Vec<u8>>,
-    #[cfg(feature = "schemas")]
     wire: Option<Mutex<Spoken>>,
 }
 
 /// What was said on the wire, for the schemas.
-#[cfg(feature = "schemas")]
 #[derive(Default)]
 struct Spoken {
-    wire: crate::Wire,
+    wire: crate::wire::Wire,
     /// A line of ours that is not finished.
     unfinished: Vec<u8>,
 }
 
-#[cfg(feature = "schemas")]
 impl Spoken {
     fn sent(&mut self, bytes: &[u8]) {
         let mut lines = bytes.split(|byte| *byte == b'\n').peekable();
@@ -106,8 +103,6 @@ impl Client {
     }
 
     fn spawn(mut command: Command, ours: bool) -> Self {
-        #[cfg(not(feature = "schemas"))]
-        let _ = ours;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdin = child.stdin.take().expect("piped");
@@ -117,7 +112,6 @@ impl Client {
             inbox: Mutex::default(),
             news: Condvar::new(),
             stderr: Mutex::default(),
-            #[cfg(feature = "schemas")]
             wire: ours.then(Mutex::default),
         });
 
@@ -166,7 +160,6 @@ impl Client {
 
     /// Writes bytes as they are.
     pub fn try_raw(&self, bytes: &[u8]) -> std::io::Result<()> {
-        #[cfg(feature = "schemas")]
         if let Some(mut spoken) = self.spoken() {
             spoken.sent(bytes);
         }
@@ -176,14 +169,12 @@ impl Client {
         stdin.flush()
     }
 
-    #[cfg(feature = "schemas")]
     fn spoken(&self) -> Option<MutexGuard<'_, Spoken>> {
         let wire = self.shared.wire.as_ref()?;
         Some(wire.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     /// What the server sent so far that its protocol does not have, which is then forgotten.
-    #[cfg(feature = "schemas")]
     pub fn violations(&self) -> Vec<String> {
         self.spoken().map(|mut spoken| spoken.wire.take_violations()).unwrap_or_default()
     }
@@ -376,7 +367,6 @@ impl Drop for Client {
         let child = self.child.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
         let _ = child.kill();
         let _ = child.wait();
-        #[cfg(feature = "schemas")]
         if !std::thread::panicking() {
             let violations = self.violations();
             assert!(violations.is_empty(), "the protocol has no such message:\n{}", violations.join("\n"));
@@ -413,7 +403,6 @@ pub fn words(result: &Value) -> String {
 }
 
 fn receive(shared: &Shared, line: &[u8]) {
-    #[cfg(feature = "schemas")]
     if let Some(wire) = &shared.wire {
         wire.lock().unwrap_or_else(std::sync::PoisonError::into_inner).wire.received(line);
     }

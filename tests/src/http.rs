@@ -633,7 +633,7 @@ fn parse_event(block: &str) -> Option<SseEvent> {
     some.then_some(event)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "schemas"))]
 mod tests {
     use super::*;
 

@@ -17,8 +17,9 @@ mod http;
 pub mod nws;
 mod paths;
 pub mod process;
+pub mod real;
 mod trial;
-#[cfg(feature = "schemas")]
+#[cfg_attr(not(feature = "schemas"), path = "wire_unchecked.rs")]
 mod wire;
 
 #[cfg(feature = "attackers")]
@@ -34,5 +35,4 @@ pub use http::{
 pub use paths::{clients_dir, hostile_file, kennel_bin, node, plugin_file, python, source_root, target_dir};
 pub use process::cpu_time;
 pub use trial::Trial;
-#[cfg(feature = "schemas")]
 pub use wire::Wire;

@@ -4,12 +4,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value)]
 
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-
 use kennel_tests::nws::WeatherService;
-use kennel_tests::{Home, MODERN, clients_dir, kennel_bin, node, python, source_root};
+use kennel_tests::real::{drive, inspect};
+use kennel_tests::{Home, MODERN, kennel_bin};
 use serde_json::{Value, json};
 
 /// The last version that begins with a handshake.
@@ -106,43 +103,26 @@ trait Driver {
     fn drive(&self, house: &House, mode: &str, steps: &[Value]) -> (Option<String>, Vec<Value>);
 }
 
-/// `tests/clients/drive.py` or `drive.mjs`.
+/// A script of `tests/clients`, and which of its clients.
 struct Script {
-    program: PathBuf,
     script: &'static str,
     client: &'static str,
 }
 
 impl Script {
     fn pypi(client: &'static str) -> Self {
-        Self { program: python(), script: "drive.py", client }
+        Self { script: "drive.py", client }
     }
 
     fn npm(client: &'static str) -> Self {
-        Self { program: node(), script: "drive.mjs", client }
-    }
-
-    fn report(&self, plan: &Value) -> Value {
-        let mut child = Command::new(&self.program)
-            .arg(source_root().join("tests/clients").join(self.script))
-            .env("KENNEL_CLIENTS", clients_dir().join("node"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the client starts");
-        child.stdin.take().expect("piped").write_all(plan.to_string().as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{} {plan}\n{stderr}", self.script);
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"))
+        Self { script: "drive.mjs", client }
     }
 }
 
 impl Driver for Script {
     fn drive(&self, house: &House, mode: &str, steps: &[Value]) -> (Option<String>, Vec<Value>) {
         let plan = json!({ "client": self.client, "mode": mode, "server": house.server(), "steps": steps });
-        let report = self.report(&plan);
+        let report = drive(self.script, &plan);
         let answers = report["answers"].as_array().expect("a report has answers").clone();
         assert_eq!(answers.len(), steps.len());
         (report["negotiated"].as_str().map(str::to_owned), answers)
@@ -154,43 +134,8 @@ struct Inspector;
 
 impl Driver for Inspector {
     fn drive(&self, house: &House, mode: &str, steps: &[Value]) -> (Option<String>, Vec<Value>) {
-        (None, steps.iter().map(|step| Self::run(house, mode, step)).collect())
-    }
-}
-
-impl Inspector {
-    fn run(house: &House, era: &str, step: &Value) -> Value {
-        let (method, params) = (step["method"].as_str().expect("a method"), &step["params"]);
-        let mut command = Command::new(node());
-        command
-            .arg(clients_dir().join("node/node_modules/.bin/mcp-inspector"))
-            .args(["--cli", "--protocol-era", era, "--format", "json", "--connect-timeout", "120000"])
-            .args(["--method", method])
-            // It keeps settings in the home folder.
-            .env("HOME", house.home.folder("inspector"));
-        let server = house.server();
-        for (key, value) in server["env"].as_object().expect("an object") {
-            command.arg("-e").arg(format!("{key}={}", value.as_str().expect("a text")));
-        }
-        let name = params["name"].as_str().unwrap_or("");
-        match method {
-            "tools/call" => {
-                command.args(["--tool-name", name, "--tool-args-json", &params["arguments"].to_string()]);
-            }
-            "resources/read" => {
-                command.args(["--uri", params["uri"].as_str().expect("a URI")]);
-            }
-            "prompts/get" => {
-                command.args(["--prompt-name", name]);
-            }
-            _ => {}
-        }
-        command.arg(server["command"].as_str().expect("a path")).arg("serve");
-        let output = command.stdin(Stdio::null()).output().expect("the Inspector starts");
-        match serde_json::from_slice::<Value>(&output.stdout) {
-            Ok(answer) if answer.get("result").is_some() => answer,
-            _ => json!({ "error": { "message": String::from_utf8_lossy(&output.stderr) } }),
-        }
+        let (server, settings) = (house.server(), house.home.folder("inspector"));
+        (None, steps.iter().map(|step| inspect(&server, &settings, mode, step, &[])).collect())
     }
 }
 
@@ -336,7 +281,8 @@ fn the_pypi_client_answers_a_plugins_questions_in_both_eras() {
     for (mode, version) in [("legacy", LEGACY), (MODERN, MODERN)] {
         let plan = |answers: &Value| {
             let steps = &steps[..];
-            Script::pypi("mcp").report(
+            drive(
+                "drive.py",
                 &json!({"client": "mcp", "mode": mode, "server": server, "steps": steps, "answers": answers}),
             )
         };
@@ -387,7 +333,7 @@ fn the_printed_client_configuration_works() {
     let house = House::new("config");
     let printed = house.home.kennel(["client-config", "claude-desktop"]);
     let config = printed.success().json();
-    let report = Script::pypi("fastmcp").report(&json!({ "client": "fastmcp", "config": config }));
+    let report = drive("drive.py", &json!({ "client": "fastmcp", "config": config }));
     let listed = names(&report["answers"][0], "tools", "name");
     for tool in TOOLS {
         assert!(listed.contains(&tool), "{tool} is not in {listed:?}");

@@ -5,10 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::needless_pass_by_value)]
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
-use kennel_tests::{Home, MODERN, clients_dir, kennel_bin, node, python, source_root};
+use kennel_tests::real::{drive, inspect};
+use kennel_tests::{Home, MODERN, kennel_bin, source_root};
 use serde_json::{Value, json};
 
 /// The last version that begins with a handshake.
@@ -79,12 +77,14 @@ fn house(name: &str) -> Home {
     home
 }
 
-fn environment(home: &Home) -> Value {
-    json!({
+/// How a client starts it: the command and its environment.
+fn server(home: &Home) -> Value {
+    let environment = json!({
         "KENNEL_HOME": home.path(),
         "HOME": home.folder("user"),
         "PATH": std::env::var("PATH").unwrap_or_default(),
-    })
+    });
+    json!({ "command": kennel_bin(), "args": ["serve"], "env": environment })
 }
 
 /// A client that answers questions.
@@ -104,7 +104,7 @@ impl Talker {
         let plan = json!({
             "client": self.client,
             "mode": mode,
-            "server": { "command": kennel_bin(), "args": ["serve"], "env": environment(home) },
+            "server": server(home),
             "answers": {
                 "action": action,
                 "form": {
@@ -119,22 +119,8 @@ impl Talker {
             },
             "steps": steps,
         });
-        let program = if self.script.ends_with(".py") { python() } else { node() };
-        let mut child = Command::new(program)
-            .arg(source_root().join("tests/clients").join(self.script))
-            .env("KENNEL_CLIENTS", clients_dir().join("node"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the client starts");
-        child.stdin.take().expect("piped").write_all(plan.to_string().as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{} {mode}\n{stderr}", self.client);
-        let report: Value =
-            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
-        assert_eq!(report["answers"].as_array().map(Vec::len), Some(steps.len()), "{stderr}");
+        let report = drive(self.script, &plan);
+        assert_eq!(report["answers"].as_array().map(Vec::len), Some(steps.len()), "{} {mode}", self.client);
         report
     }
 }
@@ -563,42 +549,6 @@ fn the_npm_client_finds_everything_in_the_stateless_era() {
     everything_works(CLIENT, MODERN, MODERN);
 }
 
-/// The Inspector's command line runs one step at a time and answers no questions.
-fn inspect(home: &Home, era: &str, step: &Value, more: &[&str]) -> Value {
-    let (method, params) = (step["method"].as_str().expect("a method"), &step["params"]);
-    let mut command = Command::new(node());
-    command
-        .arg(clients_dir().join("node/node_modules/.bin/mcp-inspector"))
-        .args(["--cli", "--protocol-era", era, "--format", "json", "--connect-timeout", "120000"])
-        .args(["--method", method])
-        .args(more)
-        // It keeps settings in the home folder.
-        .env("HOME", home.folder("inspector"));
-    for (key, value) in environment(home).as_object().expect("an object") {
-        command.arg("-e").arg(format!("{key}={}", value.as_str().expect("a text")));
-    }
-    if let Some(uri) = params["uri"].as_str() {
-        command.args(["--uri", uri]);
-    }
-    if let Some(name) = params["name"].as_str() {
-        command.args([if method == "tools/call" { "--tool-name" } else { "--prompt-name" }, name]);
-    }
-    if method == "tools/call" {
-        command.args(["--tool-args-json", &params["arguments"].to_string()]);
-    }
-    command.arg(kennel_bin()).arg("serve");
-    let output = command.stdin(Stdio::null()).output().expect("the Inspector starts");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    match serde_json::from_slice::<Value>(&output.stdout) {
-        Ok(answer) if answer.get("result").is_some() => {
-            let failed = answer["result"]["isError"] == true;
-            assert!(output.status.success() || failed, "{} {method} {params}: {stderr}", output.status);
-            answer
-        }
-        _ => json!({ "error": { "message": stderr } }),
-    }
-}
-
 fn the_inspector(era: &str) {
     let home = house("inspector");
     let mut script = Script::default();
@@ -622,10 +572,12 @@ fn the_inspector(era: &str) {
         let text = &result(answer)["messages"][0]["content"]["text"];
         assert_eq!(text, "This is a simple prompt for testing.", "{answer}");
     });
-    let answers: Vec<Value> = script.steps.iter().map(|step| inspect(&home, era, step, &[])).collect();
+    let (server, settings) = (server(&home), home.folder("inspector"));
+    let answers: Vec<Value> =
+        script.steps.iter().map(|step| inspect(&server, &settings, era, step, &[])).collect();
     script.check(&Value::from(answers));
     // Every schema can be carried to the models that it knows: else it ends with an error.
-    result(&inspect(&home, era, &step("tools/list", json!({})), &["--strict"]));
+    result(&inspect(&server, &settings, era, &step("tools/list", json!({})), &["--strict"]));
 }
 
 #[test]
