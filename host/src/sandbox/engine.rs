@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig, Result,
+    WasmFeatures,
 };
 
 /// Instances that can exist at once in the process, and so calls that can run at once.
@@ -54,7 +55,10 @@ fn base() -> Config {
         // What no plugin language needs is not there to be attacked.
         .wasm_memory64(false)
         .wasm_multi_memory(false)
-        .wasm_relaxed_simd(false);
+        .wasm_relaxed_simd(false)
+        // On by default in wasmtime even where its garbage collector is not compiled in: then a call through a type with
+        // subtypes ends the process (RUSTSEC-2026-0570).
+        .wasm_features(WasmFeatures::GC | WasmFeatures::FUNCTION_REFERENCES, false);
     config
 }
 
