@@ -61,7 +61,8 @@ pub(super) fn asker(plugin: &Plugin) -> Asker {
 pub(super) fn same(plugin: &Plugin, call: &CallInfo) -> Result<(), CallFailure> {
     let Some(resumption) = &call.resumption else { return Ok(()) };
     let now = asker(plugin);
-    if now.plugin == resumption.asker.plugin && now.digest == resumption.asker.digest {
+    let same = now.plugin == resumption.asker.plugin && now.digest == resumption.asker.digest;
+    if guarded!("answers-to-asker", same, without true) {
         return Ok(());
     }
     Err(CallFailure::Stale(format!(
@@ -95,7 +96,7 @@ fn count(plugin: &Plugin, before: Spent, pending: &wit::Pending) -> Result<Spent
             wit::Question::Sample(_) => (grants.sample, "ask the client's model", "sample"),
             wit::Question::ListRoots => (grants.roots, "ask for the client's directories", "roots"),
         };
-        if !granted {
+        if guarded!("questions-granted", !granted) {
             return Err(CallError::Plugin(wit::Error::Denied(format!(
                 "to {what} was not granted; a person can write `{key} = true` for it in kennel.toml"
             ))));
@@ -106,13 +107,13 @@ fn count(plugin: &Plugin, before: Spent, pending: &wit::Pending) -> Result<Spent
         }
     }
     let over = |budget, bound: String| Err(CallError::Limit(LimitHit { budget, bound }));
-    if spent.rounds > MAX_ROUNDS {
+    if guarded!("question-rounds", spent.rounds > MAX_ROUNDS) {
         return over(Budget::Rounds, MAX_ROUNDS.to_string());
     }
-    if spent.questions > limits.questions {
+    if guarded!("questions", spent.questions > limits.questions) {
         return over(Budget::Questions, limits.questions.to_string());
     }
-    if spent.sample_tokens > limits.sample_tokens {
+    if guarded!("sample-tokens", spent.sample_tokens > limits.sample_tokens) {
         return over(Budget::SampleTokens, limits.sample_tokens.to_string());
     }
     Ok(spent)

@@ -97,7 +97,7 @@ impl View {
     ) -> Result<(Tool, ToolEntry), String> {
         let mut public = convert::tool(tool.clone()).map_err(|broken| broken.to_string())?;
         public.name = public_name(&plugin.config.prefix, &tool.name)?;
-        if let Some(owner) = self.tools.get(&public.name) {
+        if let Some(owner) = guarded!("names", self.tools.get(&public.name), without None) {
             return Err(taken(&public.name, owner.plugin.config.name.as_str()));
         }
         public.annotations = Some(true_annotations(public.annotations.take(), &plugin.holding.grants));
@@ -190,6 +190,7 @@ fn true_annotations(claimed: Option<ToolAnnotations>, grants: &Grants) -> ToolAn
     let writes = grants.state.is_some()
         || grants.directories.iter().any(|directory| directory.mode == DirectoryMode::ReadWrite)
         || grants.http.iter().any(|http| http.methods.iter().any(|m| !matches!(m.as_str(), "GET" | "HEAD")));
+    guarded!("hints", without { return said; });
     if !network {
         said.open_world = Some(false);
     } else if said.open_world == Some(false) {

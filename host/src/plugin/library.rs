@@ -277,12 +277,14 @@ impl Library {
         let entry = |status| Entry { status, seen: Some(file.digest), config: Some(plugin.clone()) };
         let approval = lock.approval(&plugin.name, &file.digest);
         let (bytes, approval, standing) = match (&approval, plugin.trust) {
-            (Approval::Changed { approved, .. }, Trust::Approved) => match self.approved(approved) {
-                Some(kept) => (kept, Approval::Approved, Standing::Waiting(approval.to_string())),
-                None => (file.clone(), approval.clone(), Standing::Serving),
-            },
+            (Approval::Changed { approved, .. }, Trust::Approved) if guarded!("waiting", true) => {
+                match self.approved(approved) {
+                    Some(kept) => (kept, Approval::Approved, Standing::Waiting(approval.to_string())),
+                    None => (file.clone(), approval.clone(), Standing::Serving),
+                }
+            }
             (Approval::Unapproved(reason), Trust::Approved)
-                if !plugin.mentioned && self.config.new_plugins == NewPlugins::Hold =>
+                if guarded!("hold", !plugin.mentioned && self.config.new_plugins == NewPlugins::Hold) =>
             {
                 return entry(status(Standing::Held(reason.clone()), None));
             }
@@ -312,7 +314,7 @@ impl Library {
     /// The approved bytes, kept by hash when they were approved.
     fn approved(&self, digest: &Digest) -> Option<PluginFile> {
         let kept = PluginFile::read(&self.home.approved().join(format!("{digest}.wasm"))).ok()?;
-        (kept.digest == *digest).then_some(kept)
+        guarded!("approved-as-hashed", kept.digest == *digest, without true).then_some(kept)
     }
 
     /// One plugin's entry by name, after a refresh.

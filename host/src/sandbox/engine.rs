@@ -48,7 +48,7 @@ fn base() -> Config {
         .consume_fuel(true)
         .operator_cost(costs)
         .memory_init_cow(true)
-        .max_wasm_stack(MAX_STACK)
+        .max_wasm_stack(guarded!("stack", MAX_STACK, without 2 * MAX_STACK))
         .async_stack_size(2 << 20)
         .wasm_backtrace_max_frames(NonZeroUsize::new(16))
         // What no plugin language needs is not there to be attacked.
@@ -70,7 +70,7 @@ pub fn pooled() -> Result<Engine> {
         .total_memories(POOL_SLOTS + POOL_SLOTS / 4)
         .total_tables(4 * POOL_SLOTS)
         .total_stacks(POOL_SLOTS)
-        .max_core_instances_per_component(MAX_CORE_INSTANCES)
+        .max_core_instances_per_component(guarded!("parts", MAX_CORE_INSTANCES, without u32::MAX))
         .max_memories_per_component(MAX_MEMORIES)
         .max_tables_per_component(MAX_TABLES)
         .max_memories_per_module(1)

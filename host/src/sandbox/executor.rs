@@ -85,7 +85,8 @@ impl Executor {
             } else {
                 slices.load(Ordering::Relaxed)
             };
-            lanes.push(if used < FAST_SLICES { Lane::Fast } else { Lane::Slow }, runnable);
+            let long = guarded!("slow-lane", used >= FAST_SLICES);
+            lanes.push(if long { Lane::Slow } else { Lane::Fast }, runnable);
         };
         let future = AssertUnwindSafe(future).catch_unwind().map(|r| r.map_err(|p| panic_text(&*p)));
         let (runnable, task) = Builder::new()

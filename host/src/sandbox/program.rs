@@ -108,7 +108,9 @@ impl Program {
             files: files::Configured::configure(&configure)?,
             http: http::Configured::configure(&configure)?,
             state: state::Configured::configure(&configure)?,
-            turns: Arc::new(Semaphore::new(setup.limits.concurrency.max(1))),
+            turns: Arc::new(Semaphore::new(
+                guarded!("concurrency", setup.limits.concurrency.max(1), without 10_000),
+            )),
             owner: sandbox.new_owner(),
             waiting: AtomicUsize::new(0),
             host: Arc::new(setup.host),
@@ -204,7 +206,7 @@ impl Program {
         let cancel = context.cancel.clone();
 
         let mut table = ResourceTable::new();
-        table.set_max_capacity(limits.resources);
+        table.set_max_capacity(guarded!("resources", limits.resources, without usize::MAX));
         let mut wasi = self.base.begin(limits, &out, &err);
         let files = self.files.begin(&mut wasi, &counters);
         let state = CallState {
@@ -220,20 +222,20 @@ impl Program {
         let mut store = Store::new(&linked.running.engine, state);
         store.limiter(|state| &mut state.limiter);
         store.call_hook_async(Border);
-        store.set_hostcall_fuel(limits.hostcall_bytes);
-        store.set_max_component_handles(limits.handles);
+        store.set_hostcall_fuel(guarded!("hostcall-bytes", limits.hostcall_bytes, without usize::MAX));
+        store.set_max_component_handles(guarded!("handles", limits.handles, without usize::MAX));
 
         let guest = async {
-            store.set_fuel(limits.fuel)?;
-            store.fuel_async_yield_interval(Some(SLICE_FUEL))?;
+            store.set_fuel(guarded!("fuel", limits.fuel, without u64::MAX))?;
+            store.fuel_async_yield_interval(guarded!("slices", Some(SLICE_FUEL), without None))?;
             let instance = linked.pre.instantiate_async(&mut store).await?;
             operation.enter(&linked.exports, &mut store, &instance).await
         };
         let ended = tokio::select! {
             biased;
             ended = guest => Ended::Guest(ended),
-            () = cancel.cancelled() => Ended::Cancelled,
-            () = tokio::time::sleep(limits.deadline) => Ended::Deadline,
+            () = cancel.cancelled(), if guarded!("cancel", true) => Ended::Cancelled,
+            () = tokio::time::sleep(guarded!("deadline", limits.deadline, without limits.deadline * 10)) => Ended::Deadline,
         };
 
         let mut usage = Usage { peak_memory: store.data().limiter.memory() as u64, ..Usage::default() };
@@ -242,7 +244,7 @@ impl Program {
         let result = match ended {
             Ended::Cancelled => Err(CallError::Cancelled),
             Ended::Deadline => Err(limit(Budget::Deadline, seconds(limits.deadline))),
-            Ended::Guest(Ok(Ok(output))) if O::weight(&output) > limits.output => {
+            Ended::Guest(Ok(Ok(output))) if guarded!("output", O::weight(&output) > limits.output) => {
                 Err(limit(Budget::Output, format!("{} bytes", limits.output)))
             }
             Ended::Guest(Ok(answer)) => answer.map_err(CallError::Plugin),
@@ -319,7 +321,7 @@ impl<'a> Waiting<'a> {
     fn enter(count: &'a AtomicUsize, bound: usize) -> Result<Self, CallError> {
         let before = count.fetch_add(1, Ordering::Relaxed);
         let place = Self(count);
-        if before >= bound { Err(CallError::Busy(before)) } else { Ok(place) }
+        if guarded!("queue", before >= bound) { Err(CallError::Busy(before)) } else { Ok(place) }
     }
 }
 

@@ -75,7 +75,7 @@ impl FilesView<'_> {
     }
 
     fn trip(&self, path: &str) -> FsResult<()> {
-        if path.len() > MAX_PATH {
+        if guarded!("path-length", path.len() > MAX_PATH) {
             return Err(ErrorCode::NameTooLong.into());
         }
         self.call.counters.charge(TRIP + path.len() as u64);
@@ -140,7 +140,7 @@ impl HostDescriptor for FilesView<'_> {
         if how.directory && (how.create || how.exclusive || how.truncate) {
             return Err(ErrorCode::Invalid.into());
         }
-        if (how.create || how.truncate || how.write) && !disk::may_write(&dir) {
+        if (how.create || guarded!("truncate", how.truncate) || how.write) && !disk::may_write(&dir) {
             return Err(ErrorCode::NotPermitted.into());
         }
         let books = Arc::clone(&self.call.books);
@@ -209,21 +209,28 @@ impl HostDescriptor for FilesView<'_> {
         let (dir, account) = self.writable_dir(&fd)?;
         let (to, to_account) = self.writable_dir(&to)?;
         // Each grant has its quota, so what moves between two is copied and counted, as between disks.
-        if account != to_account {
+        if guarded!("between-grants", account != to_account) {
             return Err(ErrorCode::CrossDevice.into());
         }
         let books = Arc::clone(&self.call.books);
         Ok(spawn_blocking(move || disk::rename(&books, account, (&dir.dir, &path), (&to.dir, &new))).await?)
     }
 
-    async fn symlink_at(&mut self, _: Fd, _: String, _: String) -> FsResult<()> {
+    async fn symlink_at(&mut self, _fd: Fd, _path: String, _to: String) -> FsResult<()> {
         // The guest could not follow it out, but other programs that read the directory would.
-        Err(ErrorCode::NotPermitted.into())
+        guarded!("symbolic-links", Err(ErrorCode::NotPermitted.into()), without self.inner.symlink_at(_fd, _path, _to).await)
     }
 
-    async fn link_at(&mut self, _: Fd, _: PathFlags, _: String, _: Fd, _: String) -> FsResult<()> {
+    async fn link_at(
+        &mut self,
+        _fd: Fd,
+        _at: PathFlags,
+        _path: String,
+        _to: Fd,
+        _new: String,
+    ) -> FsResult<()> {
         // A second name would take a file's bytes out of the books.
-        Err(ErrorCode::NotPermitted.into())
+        guarded!("hard-links", Err(ErrorCode::NotPermitted.into()), without self.inner.link_at(_fd, _at, _path, _to, _new).await)
     }
 
     async fn set_times(&mut self, fd: Fd, a: NewTimestamp, m: NewTimestamp) -> FsResult<()> {

@@ -109,6 +109,8 @@ impl Client {
         let addresses = timeout_at(bounds.connect, self.addresses(operation, private))
             .await
             .map_err(|_| Error::DnsTimeout)??;
+        let addresses =
+            guarded!("dialled-as-checked", addresses, without self.addresses(operation, true).await?);
         let io = timeout_at(bounds.connect, self.connect(operation, &addresses, counters))
             .await
             .map_err(|_| Error::ConnectionTimeout)??;
@@ -130,7 +132,8 @@ impl Client {
         }
         // One is enough to refuse: an answer that mixes public and private addresses is an attack or a
         // mistake, and which one would be dialled is up to the network.
-        if !private && addresses.iter().any(|address| is_blocked(address.ip())) {
+        if guarded!("private-addresses", !private && addresses.iter().any(|address| is_blocked(address.ip())))
+        {
             return Err(Error::DestinationIpProhibited);
         }
         Ok(addresses)
@@ -219,7 +222,7 @@ async fn exchange(
     }
     let head: usize =
         response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if head > MAX_HEAD {
+    if guarded!("response-head", head > MAX_HEAD) {
         return Err(head_error());
     }
     let (parts, body) = response.into_parts();

@@ -180,7 +180,7 @@ impl Store {
         let added = value.map_or(0, |value| cost(value.len() as u64));
         let after = before.saturating_sub(freed).saturating_add(added);
         // A quota that was lowered under what is there must not keep the plugin from making room.
-        if after > self.quota && after > before {
+        if guarded!("state-quota", after > self.quota && after > before) {
             return Err(StoreError::Quota(self.quota));
         }
         match value {
