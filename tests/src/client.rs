@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -16,7 +16,10 @@ use serde_json::{Value, json};
 pub const MODERN: &str = "2026-07-28";
 
 /// How long a test waits for one answer. Generous: a debug build compiles plugins in it.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+static ANSWER_TIMEOUT: LazyLock<Duration> = LazyLock::new(|| {
+    let given = std::env::var(crate::guards::PATIENCE).ok();
+    Duration::from_secs(given.and_then(|seconds| seconds.parse().ok()).unwrap_or(120))
+});
 
 /// How much of the server's standard error is kept for messages.
 const STDERR_KEPT: usize = 64 * 1024;
@@ -208,7 +211,7 @@ impl Client {
     /// Waits for the answer to a request sent before.
     #[track_caller]
     pub fn wait(&self, id: u64) -> Reply {
-        self.wait_for(id, ANSWER_TIMEOUT)
+        self.wait_for(id, *ANSWER_TIMEOUT)
             .unwrap_or_else(|| panic!("no answer to request {id}; the server said:\n{}", self.stderr()))
     }
 
@@ -297,7 +300,7 @@ impl Client {
     /// Waits for a notification of this method and takes it (and leaves all others).
     #[track_caller]
     pub fn notification(&self, method: &str) -> Value {
-        self.notification_within(method, ANSWER_TIMEOUT)
+        self.notification_within(method, *ANSWER_TIMEOUT)
             .unwrap_or_else(|| panic!("no {method}; the server said:\n{}", self.stderr()))
     }
 
@@ -312,7 +315,7 @@ impl Client {
     /// Waits for a request of the server of this method and takes it.
     #[track_caller]
     pub fn server_request(&self, method: &str) -> Value {
-        self.until(ANSWER_TIMEOUT, |inbox| {
+        self.until(*ANSWER_TIMEOUT, |inbox| {
             let at = inbox.requests.iter().position(|message| message["method"] == method)?;
             Some(inbox.requests.remove(at))
         })
@@ -374,6 +377,7 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         let child = self.child.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        crate::report::saw(child.id());
         let _ = child.kill();
         let _ = child.wait();
         #[cfg(feature = "schemas")]

@@ -190,6 +190,7 @@ impl HttpServer {
 impl Drop for HttpServer {
     fn drop(&mut self) {
         let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
+        crate::report::saw(child.id());
         let _ = child.kill();
         let _ = child.wait();
     }

@@ -12,11 +12,13 @@ mod bystander;
 mod client;
 pub mod conformance;
 mod flood;
+pub mod guards;
 mod home;
 mod http;
 pub mod nws;
 mod paths;
 pub mod process;
+pub mod report;
 mod trial;
 #[cfg(feature = "schemas")]
 mod wire;

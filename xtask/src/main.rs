@@ -8,6 +8,8 @@ mod bench;
 mod clients;
 mod conformance;
 mod demo;
+mod guards;
+mod hostile;
 mod lint;
 mod plugins;
 mod test;
@@ -39,7 +41,17 @@ enum Task {
     /// Build the plugins to target/plugins/NAME.wasm.
     Plugins,
     /// Build the attackers of the hostile tests to target/hostile/NAME.wasm.
-    Hostile,
+    Attackers,
+    /// Run the attackers' tests alone, and print a table of them.
+    Hostile {
+        /// Passed on to the test runner, for example a test's name.
+        args: Vec<String>,
+    },
+    /// Switch each guard off in turn, and fail if a test of it stays green.
+    MutateGuards {
+        /// Only guards with one of these in their names.
+        names: Vec<String>,
+    },
     /// Install the clients and reference servers of the tests under target/clients.
     Clients,
     /// Run the protocol's conformance suite, every scenario of three revisions, against the plugin `everything`.
@@ -59,7 +71,9 @@ fn main() -> ExitCode {
         Task::Demo => demo::run(&workspace),
         Task::Test { args } => test::run(&workspace, &args),
         Task::Plugins => plugins::build(&workspace).map(drop),
-        Task::Hostile => plugins::build_hostile(&workspace),
+        Task::Attackers => plugins::build_hostile(&workspace),
+        Task::Hostile { args } => hostile::run(&workspace, &args),
+        Task::MutateGuards { names } => guards::run(&workspace, &names),
         Task::Clients => clients::install(&workspace),
         Task::Conformance => conformance::run(&workspace),
         Task::Lint => lint::run(&workspace),

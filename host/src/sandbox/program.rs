@@ -109,7 +109,7 @@ impl Program {
             http: http::Configured::configure(&configure)?,
             state: state::Configured::configure(&configure)?,
             turns: Arc::new(Semaphore::new(
-                guarded!("concurrency", setup.limits.concurrency.max(1), without 10_000),
+                guarded!("concurrency", setup.limits.concurrency.max(1), without 8),
             )),
             owner: sandbox.new_owner(),
             waiting: AtomicUsize::new(0),
