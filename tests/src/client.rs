@@ -4,7 +4,7 @@
 //! that sends what the protocol's schema forbids fails the test all the same, when the client goes.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard};
@@ -50,6 +50,7 @@ struct Shared {
     inbox: Mutex<Inbox>,
     news: Condvar,
     stderr: Mutex<Vec<u8>>,
+    panics: Mutex<Vec<String>>,
     #[cfg(feature = "schemas")]
     wire: Option<Mutex<Spoken>>,
 }
@@ -115,11 +116,12 @@ impl Client {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdin = child.stdin.take().expect("piped");
         let stdout = child.stdout.take().expect("piped");
-        let mut stderr = child.stderr.take().expect("piped");
+        let stderr = child.stderr.take().expect("piped");
         let shared = Arc::new(Shared {
             inbox: Mutex::default(),
             news: Condvar::new(),
             stderr: Mutex::default(),
+            panics: Mutex::default(),
             #[cfg(feature = "schemas")]
             wire: ours.then(Mutex::default),
         });
@@ -140,11 +142,16 @@ impl Client {
         });
         let keeper = Arc::clone(&shared);
         std::thread::spawn(move || {
-            let mut chunk = [0; 4096];
-            while let Ok(count @ 1..) = stderr.read(&mut chunk) {
+            let mut lines = BufReader::new(stderr);
+            let mut line = Vec::new();
+            while let Ok(1..) = lines.read_until(b'\n', &mut line) {
+                if let Some(panic) = panic_in(&line) {
+                    keeper.panics.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(panic);
+                }
                 let mut kept = keeper.stderr.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                let room = STDERR_KEPT.saturating_sub(kept.len()).min(count);
-                kept.extend_from_slice(&chunk[..room]);
+                let room = STDERR_KEPT.saturating_sub(kept.len()).min(line.len());
+                kept.extend_from_slice(&line[..room]);
+                line.clear();
             }
         });
         Self { child: Mutex::new(child), stdin: Mutex::new(Some(stdin)), next: AtomicU64::new(1), shared }
@@ -159,6 +166,16 @@ impl Client {
     pub fn stderr(&self) -> String {
         let kept = self.shared.stderr.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         String::from_utf8_lossy(&kept).into_owned()
+    }
+
+    /// Lines of its standard error, however late, that say that the server panicked.
+    pub fn panics(&self) -> Vec<String> {
+        self.shared.panics.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Forgets the notifications that came so far, for whoever stays long.
+    pub fn forget_notifications(&self) {
+        self.shared.inbox().notifications.clear();
     }
 
     /// Writes bytes as they are. Panics when the server no longer reads.
@@ -386,6 +403,14 @@ impl Drop for Client {
             assert!(violations.is_empty(), "the protocol has no such message:\n{}", violations.join("\n"));
         }
     }
+}
+
+/// A line of standard error that says that the server itself panicked. What a plugin panics with is told in a log line, which
+/// begins otherwise.
+pub(crate) fn panic_in(line: &[u8]) -> Option<String> {
+    let line = String::from_utf8_lossy(line);
+    let of_host = line.starts_with("thread '") && line.contains("panicked at");
+    (of_host || line.contains("the host panicked")).then(|| line.trim().to_owned())
 }
 
 /// The one short line of a tool's result that is an error; panics when it is none, or says more.

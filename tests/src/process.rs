@@ -31,6 +31,12 @@ pub fn peak_resident(pid: u32) -> u64 {
     status(pid, "VmHWM:") * 1024
 }
 
+/// Open descriptors now.
+pub fn descriptors(pid: u32) -> u64 {
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("the process runs");
+    u64::try_from(open.count()).expect("a small number")
+}
+
 /// How much processor time a process has used, its threads together; none when it is gone or the system does not
 /// tell. In steps of 10 ms.
 pub fn cpu_time(pid: u32) -> Option<Duration> {

@@ -300,6 +300,48 @@ fn another_version_of_the_contract_is_named_beside_our_own() {
     });
 }
 
+/// Row 10. RUSTSEC-2026-0570: wasmtime built without its garbage collector, as ours is, still took function types that have
+/// subtypes; a call through one of them ended the process. Such types are not taken at all.
+#[test]
+fn a_type_with_subtypes_ends_no_host() {
+    let (home, client) = calm("subtypes");
+    let evil = Attacker::calling("(call_indirect $t (type $base) (i32.const 0))").items(
+        "(type $base (sub (func)))
+         (type $other (sub (func (param i32))))
+         (table $t 1 funcref)
+         (func $f (type $other))
+         (elem (i32.const 0) func $f)",
+    );
+    Bystander::beside(&client, || {
+        home.bytes("evil", &evil.build());
+        let why = broken(&all(&home), "evil");
+        assert!(why.contains("does not compile") && why.contains("gc"), "{why}");
+    });
+    home.kennel(["call", "evil", "attack", "{}"]).failure();
+}
+
+/// Row 10. GHSA-2674-w29h-wqvj: wasmtime built without threads, as ours is. What would reach for them is not taken at all.
+#[test]
+fn atomics_end_no_host() {
+    let (home, client) = calm("atomics");
+    let bodies = [
+        "(drop (memory.atomic.notify (i32.const 0) (i32.const 0)))",
+        "(drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const 0)))",
+        "(drop (i32.atomic.rmw.add (i32.const 0) (i32.const 1)))",
+        "(atomic.fence)",
+    ];
+    Bystander::beside(&client, || {
+        for (index, body) in bodies.iter().enumerate() {
+            home.bytes(&format!("evil{index}"), &Attacker::calling(body).build());
+        }
+        let list = all(&home);
+        for (index, body) in bodies.iter().enumerate() {
+            let why = broken(&list, &format!("evil{index}"));
+            assert!(why.contains("does not compile") && why.contains("threads"), "{body}: {why}");
+        }
+    });
+}
+
 /// All files below a folder whose name ends so.
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -404,6 +446,53 @@ fn code_altered_under_an_idle_process_is_made_again_of_the_same_bytes() {
         assert!(answer.to_string().contains("survived"), "{answer}");
     }
     assert_ne!(std::fs::read(&code).unwrap(), altered, "not made again");
+}
+
+/// A component with the tool `attack` that answers `usurped`.
+fn usurper() -> Vec<u8> {
+    Attacker::calling("(call $say (i32.const 70000) (i32.const 7))")
+        .items(r#"(data (i32.const 70000) "usurped")"#)
+        .build()
+}
+
+/// Row 13. The code is gone from the cache and the file holds other bytes by now: what is compiled for the plugin that
+/// serves are its own bytes, kept when they were approved.
+#[test]
+fn other_bytes_are_never_compiled_for_a_plugin() {
+    let home = Home::new("usurped");
+    home.bytes("evil", &Attacker::new().build()).approve();
+    let code = code_of(&home, "evil");
+    let client = home.serve();
+    client.initialize();
+    let tools = client.request("tools/list", json!({})).unwrap();
+    assert!(tools.to_string().contains("evil__attack"), "{tools}");
+    std::fs::remove_file(&code).unwrap();
+    home.bytes("evil", &usurper());
+    let answer = client.call("evil__attack", &json!({}));
+    assert!(answer.to_string().contains("survived"), "{answer}");
+    assert!(code.is_file(), "not made again");
+}
+
+/// Row 16c. Somebody put other bytes in the place of the kept copy: they do not serve in the name of what was approved.
+#[test]
+fn a_kept_copy_of_other_bytes_does_not_serve() {
+    let home = Home::new("kept");
+    home.bytes("evil", &Attacker::new().build()).approve();
+    let [kept] = files(&home.path().join("approved"), ".wasm").try_into().unwrap();
+    std::fs::write(&kept, usurper()).unwrap();
+    home.bytes("evil", &Attacker::new().tool("newcomer", "New.", r#"{"type":"object"}"#).build());
+    let client = home.serve();
+    client.initialize();
+    let start = Instant::now();
+    loop {
+        let tools = client.request("tools/list", json!({})).unwrap().to_string();
+        assert!(!tools.contains("evil__attack"), "the copy serves: {tools}");
+        if tools.contains("evil__newcomer") {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "nothing serves: {tools}\n{}", client.stderr());
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Whoever may write to the cache may run code as its owner; so a cache that others may write to is not used.

@@ -221,3 +221,19 @@ impl From<wit::ListKind> for crate::sandbox::ListKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However often a guest says that a list is new, those who keep one are told so often and no more.
+    #[test]
+    fn notices_are_counted() {
+        let counters = Arc::new(Counters::default());
+        let limits = crate::sandbox::capability::test_limits();
+        let mut call =
+            Call::begin(&Arc::default(), &limits, CallContext::unattended(), &counters, Instant::now());
+        let passed = (0..100_000).filter(|_| call.notice()).count();
+        assert_eq!(passed, MAX_NOTICES as usize);
+    }
+}
