@@ -389,6 +389,26 @@ fn a_gibibyte_of_random_bytes_is_refused() {
     }
 }
 
+/// Row 9. Calls that sleep hold their place: two run, one waits, and whoever comes then is told so at once.
+#[test]
+fn only_so_many_calls_of_a_plugin_run_at_once() {
+    let evil = Attacker::calling("(call $block (call $sleep (i64.const 3000000000000000000)))")
+        .import("wasi:clocks/monotonic-clock@0.2.0", "subscribe-duration", "$sleep (param i64) (result i32)")
+        .import("wasi:io/poll@0.2.0", "[method]pollable.block", "$block (param i32)");
+    let limits = "concurrency = 2\nqueue = 1\ndeadline = \"3s\"\n";
+    let home = home("places", &evil, &format!("[plugins.evil.limits]\n{limits}"));
+    let client = ready(&home);
+    Bystander::beside(&client, || {
+        let calls: Vec<_> = (0..6)
+            .map(|_| client.send("tools/call", Client::call_params("evil__attack", &json!({}))))
+            .collect();
+        let texts: Vec<String> = calls.iter().map(|call| refusal(&client.wait(*call).unwrap())).collect();
+        let busy = texts.iter().filter(|text| text.contains("busy: 1 calls are waiting already")).count();
+        let ended = texts.iter().filter(|text| text.contains("limit: wall clock")).count();
+        assert_eq!((busy, ended), (3, 3), "{texts:?}");
+    });
+}
+
 /// Row 9: a thousand calls at once that want 60 MiB each, two at a time and a hundred in the queue.
 #[test]
 fn a_thousand_large_calls_at_once_are_queued_and_refused() {

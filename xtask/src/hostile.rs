@@ -27,6 +27,16 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     ran
 }
 
+/// Runs the long test alone for so many minutes.
+pub(crate) fn soak(workspace: &Workspace, minutes: u64) -> Result<()> {
+    plugins::build(workspace)?;
+    plugins::build_hostile(workspace)?;
+    workspace.build_host()?;
+    let mut soak = workspace.cargo(&["test", "--workspace", "--test", "soak", "--", "--nocapture"]);
+    soak.env("KENNEL_SOAK_MINUTES", minutes.to_string());
+    workspace::run(soak)
+}
+
 /// Forgets what tests reported before.
 pub(crate) fn forget(workspace: &Workspace) -> Result<()> {
     let folder = report::folder(&workspace.target(""));

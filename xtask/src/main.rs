@@ -52,6 +52,12 @@ enum Task {
         /// Only guards with one of these in their names.
         names: Vec<String>,
     },
+    /// Run random hostile and good plugins under random clients, then see that nothing leaked.
+    Soak {
+        /// For so long.
+        #[arg(long, default_value_t = 5)]
+        minutes: u64,
+    },
     /// Install the clients and reference servers of the tests under target/clients.
     Clients,
     /// Run the protocol's conformance suite, every scenario of three revisions, against the plugin `everything`.
@@ -74,6 +80,7 @@ fn main() -> ExitCode {
         Task::Attackers => plugins::build_hostile(&workspace),
         Task::Hostile { args } => hostile::run(&workspace, &args),
         Task::MutateGuards { names } => guards::run(&workspace, &names),
+        Task::Soak { minutes } => hostile::soak(&workspace, minutes),
         Task::Clients => clients::install(&workspace),
         Task::Conformance => conformance::run(&workspace),
         Task::Lint => lint::run(&workspace),

@@ -47,7 +47,7 @@ impl Cache {
         make(folder).map_err(fail)?;
         let meta = std::fs::metadata(folder).map_err(fail)?;
         let others = meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0;
-        if guarded!("cache-owner", others) {
+        if guarded!("private-folders", others) {
             return Err(fail(io::ErrorKind::PermissionDenied.into()));
         }
         let key = key(&folder.join("key")).map_err(fail)?;

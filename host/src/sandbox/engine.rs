@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig, Result,
+    WasmFeatures,
 };
 
 /// Instances that can exist at once in the process, and so calls that can run at once.
@@ -54,7 +55,13 @@ fn base() -> Config {
         // What no plugin language needs is not there to be attacked.
         .wasm_memory64(false)
         .wasm_multi_memory(false)
-        .wasm_relaxed_simd(false);
+        .wasm_relaxed_simd(false)
+        // On by default in wasmtime even where its garbage collector is not compiled in: then a call through a type with
+        // subtypes ends the process (RUSTSEC-2026-0570).
+        .wasm_features(
+            WasmFeatures::GC | WasmFeatures::FUNCTION_REFERENCES,
+            guarded!("subtypes", false, without true),
+        );
     config
 }
 
@@ -70,7 +77,7 @@ pub fn pooled() -> Result<Engine> {
         .total_memories(POOL_SLOTS + POOL_SLOTS / 4)
         .total_tables(4 * POOL_SLOTS)
         .total_stacks(POOL_SLOTS)
-        .max_core_instances_per_component(guarded!("parts", MAX_CORE_INSTANCES, without u32::MAX))
+        .max_core_instances_per_component(MAX_CORE_INSTANCES)
         .max_memories_per_component(MAX_MEMORIES)
         .max_tables_per_component(MAX_TABLES)
         .max_memories_per_module(1)

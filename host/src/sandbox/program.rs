@@ -234,7 +234,7 @@ impl Program {
         let ended = tokio::select! {
             biased;
             ended = guest => Ended::Guest(ended),
-            () = cancel.cancelled(), if guarded!("cancel", true) => Ended::Cancelled,
+            () = cancel.cancelled() => Ended::Cancelled,
             () = tokio::time::sleep(guarded!("deadline", limits.deadline, without limits.deadline * 10)) => Ended::Deadline,
         };
 

@@ -59,14 +59,18 @@ pub(super) fn open(
     let mut options = OpenOptions::new();
     // As wasmtime-wasi: creating and truncating open for writing, and what is not written is read.
     let write = how.write || how.create || how.truncate;
-    options.read(how.read || !how.write).write(write).follow(follow).nonblock(guarded!("no-waiting", true));
+    options
+        .read(how.read || !how.write)
+        .write(write)
+        .follow(follow)
+        .nonblock(guarded!("special-files", true));
     let file = find_or_create(books, account, dir, Path::new(path), how, &options)?;
 
     let found = file.metadata()?;
     let mut mode = OpenMode::empty();
     mode.set(OpenMode::READ, how.read || !how.write);
     mode.set(OpenMode::WRITE, write);
-    if guarded!("pseudo-files", is_pseudo(&file)?) {
+    if is_pseudo(&file)? {
         return Err(Errno::PERM.into());
     }
     if found.is_dir() {

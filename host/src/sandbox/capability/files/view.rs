@@ -75,7 +75,7 @@ impl FilesView<'_> {
     }
 
     fn trip(&self, path: &str) -> FsResult<()> {
-        if guarded!("path-length", path.len() > MAX_PATH) {
+        if path.len() > MAX_PATH {
             return Err(ErrorCode::NameTooLong.into());
         }
         self.call.counters.charge(TRIP + path.len() as u64);
