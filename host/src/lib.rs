@@ -4,6 +4,9 @@
 //! The rooms and what each may know of the others are in `docs/architecture.md`;
 //! `tests/tests/architecture.rs` keeps the arrows between them.
 
+#[macro_use]
+mod guard;
+
 pub mod catalog;
 pub mod cli;
 pub mod config;

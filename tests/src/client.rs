@@ -4,10 +4,10 @@
 //! that sends what the protocol's schema forbids fails the test all the same, when the client goes.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -16,7 +16,10 @@ use serde_json::{Value, json};
 pub const MODERN: &str = "2026-07-28";
 
 /// How long a test waits for one answer. Generous: a debug build compiles plugins in it.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+static ANSWER_TIMEOUT: LazyLock<Duration> = LazyLock::new(|| {
+    let given = std::env::var(crate::guards::PATIENCE).ok();
+    Duration::from_secs(given.and_then(|seconds| seconds.parse().ok()).unwrap_or(120))
+});
 
 /// How much of the server's standard error is kept for messages.
 const STDERR_KEPT: usize = 64 * 1024;
@@ -47,6 +50,7 @@ struct Shared {
     inbox: Mutex<Inbox>,
     news: Condvar,
     stderr: Mutex<Vec<u8>>,
+    panics: Mutex<Vec<String>>,
     wire: Option<Mutex<Spoken>>,
 }
 
@@ -107,11 +111,12 @@ impl Client {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdin = child.stdin.take().expect("piped");
         let stdout = child.stdout.take().expect("piped");
-        let mut stderr = child.stderr.take().expect("piped");
+        let stderr = child.stderr.take().expect("piped");
         let shared = Arc::new(Shared {
             inbox: Mutex::default(),
             news: Condvar::new(),
             stderr: Mutex::default(),
+            panics: Mutex::default(),
             wire: ours.then(Mutex::default),
         });
 
@@ -131,11 +136,16 @@ impl Client {
         });
         let keeper = Arc::clone(&shared);
         std::thread::spawn(move || {
-            let mut chunk = [0; 4096];
-            while let Ok(count @ 1..) = stderr.read(&mut chunk) {
+            let mut lines = BufReader::new(stderr);
+            let mut line = Vec::new();
+            while let Ok(1..) = lines.read_until(b'\n', &mut line) {
+                if let Some(panic) = panic_in(&line) {
+                    keeper.panics.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(panic);
+                }
                 let mut kept = keeper.stderr.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                let room = STDERR_KEPT.saturating_sub(kept.len()).min(count);
-                kept.extend_from_slice(&chunk[..room]);
+                let room = STDERR_KEPT.saturating_sub(kept.len()).min(line.len());
+                kept.extend_from_slice(&line[..room]);
+                line.clear();
             }
         });
         Self { child: Mutex::new(child), stdin: Mutex::new(Some(stdin)), next: AtomicU64::new(1), shared }
@@ -150,6 +160,16 @@ impl Client {
     pub fn stderr(&self) -> String {
         let kept = self.shared.stderr.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         String::from_utf8_lossy(&kept).into_owned()
+    }
+
+    /// Lines of its standard error, however late, that say that the server panicked.
+    pub fn panics(&self) -> Vec<String> {
+        self.shared.panics.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Forgets the notifications that came so far, for whoever stays long.
+    pub fn forget_notifications(&self) {
+        self.shared.inbox().notifications.clear();
     }
 
     /// Writes bytes as they are. Panics when the server no longer reads.
@@ -199,7 +219,7 @@ impl Client {
     /// Waits for the answer to a request sent before.
     #[track_caller]
     pub fn wait(&self, id: u64) -> Reply {
-        self.wait_for(id, ANSWER_TIMEOUT)
+        self.wait_for(id, *ANSWER_TIMEOUT)
             .unwrap_or_else(|| panic!("no answer to request {id}; the server said:\n{}", self.stderr()))
     }
 
@@ -288,7 +308,7 @@ impl Client {
     /// Waits for a notification of this method and takes it (and leaves all others).
     #[track_caller]
     pub fn notification(&self, method: &str) -> Value {
-        self.notification_within(method, ANSWER_TIMEOUT)
+        self.notification_within(method, *ANSWER_TIMEOUT)
             .unwrap_or_else(|| panic!("no {method}; the server said:\n{}", self.stderr()))
     }
 
@@ -303,7 +323,7 @@ impl Client {
     /// Waits for a request of the server of this method and takes it.
     #[track_caller]
     pub fn server_request(&self, method: &str) -> Value {
-        self.until(ANSWER_TIMEOUT, |inbox| {
+        self.until(*ANSWER_TIMEOUT, |inbox| {
             let at = inbox.requests.iter().position(|message| message["method"] == method)?;
             Some(inbox.requests.remove(at))
         })
@@ -365,6 +385,7 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         let child = self.child.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        crate::report::saw(child.id());
         let _ = child.kill();
         let _ = child.wait();
         if !std::thread::panicking() {
@@ -372,6 +393,14 @@ impl Drop for Client {
             assert!(violations.is_empty(), "the protocol has no such message:\n{}", violations.join("\n"));
         }
     }
+}
+
+/// A line of standard error that says that the server itself panicked. What a plugin panics with is told in a log line, which
+/// begins otherwise.
+pub(crate) fn panic_in(line: &[u8]) -> Option<String> {
+    let line = String::from_utf8_lossy(line);
+    let of_host = line.starts_with("thread '") && line.contains("panicked at");
+    (of_host || line.contains("the host panicked")).then(|| line.trim().to_owned())
 }
 
 /// The one short line of a tool's result that is an error; panics when it is none, or says more.

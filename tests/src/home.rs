@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::client::Client;
+use crate::guards::SWITCH;
 use crate::http::HttpServer;
 use crate::paths::{hostile_file, kennel_bin, plugin_file};
+use crate::report::Reporting;
 
 /// How long one verb of the command line may take, compilation of plugins by a debug build included.
 const VERB_TIMEOUT: Duration = Duration::from_secs(180);
@@ -21,6 +23,7 @@ const VERB_TIMEOUT: Duration = Duration::from_secs(180);
 pub struct Home {
     dir: TempDir,
     env: Vec<(String, String)>,
+    _reporting: Reporting,
 }
 
 impl Home {
@@ -33,7 +36,7 @@ impl Home {
         for sub in ["home/plugins", "user"] {
             std::fs::create_dir_all(dir.path().join(sub)).expect("a folder in the temporary folder");
         }
-        Self { dir, env: Vec::new() }
+        Self { dir, env: Vec::new(), _reporting: Reporting::begin() }
     }
 
     fn root(&self) -> PathBuf {
@@ -115,6 +118,7 @@ impl Home {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("KENNEL_HOME", self.path())
             .env("HOME", self.root().join("user"))
+            .envs(std::env::var_os(SWITCH).map(|guard| (SWITCH, guard)))
             .envs(self.env.iter().map(|(key, value)| (key, value)))
             .current_dir(self.root().join("user"));
         command

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::client::{MODERN, modern_meta};
+use crate::client::{MODERN, modern_meta, panic_in};
 use crate::wire::Wire;
 
 /// How long a test waits for a byte. Generous: a debug build compiles plugins in it.
@@ -24,6 +24,7 @@ pub struct HttpServer {
     child: Mutex<Child>,
     address: SocketAddr,
     stderr: Arc<Mutex<String>>,
+    panics: Arc<Mutex<Vec<String>>>,
 }
 
 impl std::fmt::Debug for HttpServer {
@@ -42,6 +43,8 @@ impl HttpServer {
         let stderr = Arc::new(Mutex::new(String::new()));
         let (tell, told) = std::sync::mpsc::channel();
         let keeper = Arc::clone(&stderr);
+        let panics = Arc::new(Mutex::new(Vec::new()));
+        let panicked = Arc::clone(&panics);
         std::thread::spawn(move || {
             let mut line = String::new();
             while let Ok(1..) = lines.read_line(&mut line) {
@@ -49,6 +52,9 @@ impl HttpServer {
                     && let Some((address, _)) = rest.split_once("/mcp")
                 {
                     let _ = tell.send(address.to_owned());
+                }
+                if let Some(panic) = panic_in(line.as_bytes()) {
+                    panicked.lock().unwrap_or_else(PoisonError::into_inner).push(panic);
                 }
                 let mut kept = keeper.lock().unwrap_or_else(PoisonError::into_inner);
                 if kept.len() < STDERR_KEPT {
@@ -60,7 +66,7 @@ impl HttpServer {
         let address = told.recv_timeout(PATIENCE).ok().and_then(|text| text.parse().ok());
         let said = || stderr.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let address = address.unwrap_or_else(|| panic!("the server does not listen; it said:\n{}", said()));
-        Self { child: Mutex::new(child), address, stderr }
+        Self { child: Mutex::new(child), address, stderr, panics }
     }
 
     /// Where it listens.
@@ -81,6 +87,11 @@ impl HttpServer {
     /// What it wrote to its standard error so far (the first 64 KiB).
     pub fn stderr(&self) -> String {
         self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lines of its standard error, however late, that say that the server panicked.
+    pub fn panics(&self) -> Vec<String> {
+        self.panics.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks it to stop, as a service manager does.
@@ -191,6 +202,7 @@ impl HttpServer {
 impl Drop for HttpServer {
     fn drop(&mut self) {
         let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
+        crate::report::saw(child.id());
         let _ = child.kill();
         let _ = child.wait();
     }

@@ -12,6 +12,7 @@ mod bystander;
 mod client;
 pub mod conformance;
 mod flood;
+pub mod guards;
 mod home;
 mod http;
 mod network;
@@ -19,6 +20,7 @@ pub mod nws;
 mod paths;
 pub mod process;
 pub mod real;
+pub mod report;
 mod trial;
 #[cfg_attr(not(feature = "schemas"), path = "wire_unchecked.rs")]
 mod wire;

@@ -35,10 +35,10 @@ pub fn plugin_file(name: &str) -> PathBuf {
     path
 }
 
-/// The component of one of the attackers in `tests/hostile/`, built by `cargo xtask hostile`.
+/// The component of one of the attackers in `tests/hostile/`, built by `cargo xtask attackers`.
 pub fn hostile_file(name: &str) -> PathBuf {
     let path = target_dir().join("hostile").join(format!("{name}.wasm"));
-    assert!(path.exists(), "{} does not exist; run `cargo xtask hostile`", path.display());
+    assert!(path.exists(), "{} does not exist; run `cargo xtask attackers`", path.display());
     path
 }
 

@@ -19,9 +19,22 @@ pub fn resident(pid: u32) -> u64 {
     status(pid, "VmRSS:") * 1024
 }
 
+/// The same as [`peak_resident`]; none when the process is gone or the system does not tell.
+pub fn peak_if_running(pid: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
 /// The most bytes of memory in use at once since the start.
 pub fn peak_resident(pid: u32) -> u64 {
     status(pid, "VmHWM:") * 1024
+}
+
+/// Open descriptors now.
+pub fn descriptors(pid: u32) -> u64 {
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("the process runs");
+    u64::try_from(open.count()).expect("a small number")
 }
 
 /// How much processor time a process has used, its threads together; none when it is gone or the system does not

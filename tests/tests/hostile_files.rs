@@ -690,6 +690,28 @@ fn a_stranger_under_a_known_name_holds_nothing() {
     );
 }
 
+/// Row 16c. With `new-plugins = "hold"` a stranger does not run at all before a person approves it.
+#[test]
+fn a_stranger_is_held_when_it_is_written() {
+    let home = Home::new("held");
+    home.plugin("hello").config("new-plugins = \"hold\"\n").approve();
+    home.hostile_as("attacker", "stranger");
+    let list = home.kennel(["list", "--format", "json"]).json();
+    let standing = |name: &str| {
+        let plugins = list["plugins"].as_array().unwrap();
+        plugins.iter().find(|plugin| plugin["name"] == name).unwrap()["standing"].clone()
+    };
+    assert_eq!((standing("hello"), standing("stranger")), (json!("serving"), json!("held")), "{list}");
+    let client = served(&home);
+    Bystander::beside(&client, || {
+        for _ in 0..10 {
+            let tools = client.request("tools/list", json!({})).unwrap().to_string();
+            assert!(!tools.contains("stranger__"), "{tools}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+}
+
 /// The same component with other bytes: an empty custom section more at its end.
 fn padded(component: &[u8]) -> Vec<u8> {
     [component, &[0, 2, 1, b'x']].concat()

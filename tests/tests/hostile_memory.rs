@@ -274,6 +274,64 @@ fn log_lines_and_notes_are_counted_and_dropped() {
     assert!(grown < 32 * MIB, "the host grew by {grown} bytes");
 }
 
+/// Row 7. One line or note as long as what may pass the border: what goes on to the client is cut.
+#[test]
+fn long_lines_and_notes_are_cut() {
+    let evil = Attacker::new()
+        .import("kennel:plugin/host@0.1.0", "log", "$log (param i32 i32 i32 i32 i32 i32)")
+        .import("kennel:plugin/host@0.1.0", "progress", "$progress (param f64 i32 f64 i32 i32 i32)")
+        .memory(40, None)
+        .call(
+            r#"(memory.fill (i32.const 65536) (i32.const 0x61) (i32.const 2000000))
+               (i32.store8 (i32.const 65536) (i32.const 0x22))
+               (i32.store8 (i32.const 2065535) (i32.const 0x22))
+               (call $log (i32.const 4) (i32.const 1) (i32.const 70000) (i32.const 100000) (i32.const 65536) (i32.const 2000000))
+               (call $progress (f64.const 1) (i32.const 0) (f64.const 0) (i32.const 1) (i32.const 70000) (i32.const 100000))"#,
+        );
+    let home = home("long-notes", &evil, "");
+    let client = ready(&home);
+    client.request("logging/setLevel", json!({ "level": "debug" })).unwrap();
+    Bystander::beside(&client, || {
+        let mut params = Client::call_params("evil__attack", &json!({}));
+        params["_meta"] = json!({ "progressToken": "t" });
+        let result = client.request("tools/call", params).unwrap();
+        assert_eq!(result["content"][0]["text"], "survived", "{result}");
+    });
+    let line = client.notification("notifications/message");
+    let note = client.notification("notifications/progress");
+    for (text, bound) in [
+        (&line["params"]["data"], 8 << 10),
+        (&line["params"]["logger"], 2 << 10),
+        (&note["params"]["message"], 1 << 10),
+    ] {
+        let length = text.as_str().expect("a text").len();
+        assert!(length > 100 && length < bound + 100, "{length} bytes where {bound} are the most");
+    }
+}
+
+/// Row 7. GHSA-5m8g-xhq4-4h93: writing nothing, very often, made a stream's queue grow.
+#[test]
+fn empty_writes_cost_nothing() {
+    let evil = Attacker::calling(
+        "(local.set $j (call $stdout))
+         (loop $again
+           (call $write (local.get $j) (i32.const 65536) (i32.const 0) (i32.const 65600))
+           (local.set $i (i32.add (local.get $i) (i32.const 1)))
+           (br_if $again (i32.lt_u (local.get $i) (i32.const 300000))))",
+    )
+    .import("wasi:cli/stdout@0.2.0", "get-stdout", "$stdout (result i32)")
+    .import("wasi:io/streams@0.2.0", "[method]output-stream.write", "$write (param i32 i32 i32 i32)");
+    let home = home("empty-writes", &evil, "[plugins.evil.limits]\nfuel = \"5000M\"\n");
+    let client = ready(&home);
+    let before = resident(client.pid());
+    Bystander::beside(&client, || {
+        let result = client.call("evil__attack", &json!({}));
+        assert_eq!(result["content"][0]["text"], "survived", "{result}");
+    });
+    let grown = peak_resident(client.pid()).saturating_sub(before);
+    assert!(grown < 16 * MIB, "the host grew by {grown} bytes");
+}
+
 /// Row 8: opens without closing. Each kind ends at one of the two bounds of handles.
 #[test]
 fn handles_that_are_never_dropped_end_at_the_cap() {
@@ -329,6 +387,26 @@ fn a_gibibyte_of_random_bytes_is_refused() {
         );
         assert!(grown < 32 * MIB, "the host grew by {grown} bytes");
     }
+}
+
+/// Row 9. Calls that sleep hold their place: two run, one waits, and whoever comes then is told so at once.
+#[test]
+fn only_so_many_calls_of_a_plugin_run_at_once() {
+    let evil = Attacker::calling("(call $block (call $sleep (i64.const 3000000000000000000)))")
+        .import("wasi:clocks/monotonic-clock@0.2.0", "subscribe-duration", "$sleep (param i64) (result i32)")
+        .import("wasi:io/poll@0.2.0", "[method]pollable.block", "$block (param i32)");
+    let limits = "concurrency = 2\nqueue = 1\ndeadline = \"3s\"\n";
+    let home = home("places", &evil, &format!("[plugins.evil.limits]\n{limits}"));
+    let client = ready(&home);
+    Bystander::beside(&client, || {
+        let calls: Vec<_> = (0..6)
+            .map(|_| client.send("tools/call", Client::call_params("evil__attack", &json!({}))))
+            .collect();
+        let texts: Vec<String> = calls.iter().map(|call| refusal(&client.wait(*call).unwrap())).collect();
+        let busy = texts.iter().filter(|text| text.contains("busy: 1 calls are waiting already")).count();
+        let ended = texts.iter().filter(|text| text.contains("limit: wall clock")).count();
+        assert_eq!((busy, ended), (3, 3), "{texts:?}");
+    });
 }
 
 /// Row 9: a thousand calls at once that want 60 MiB each, two at a time and a hundred in the queue.

@@ -231,6 +231,45 @@ fn a_million_host_calls_end_when_the_fuel_does() {
     });
 }
 
+/// Row 2. Whoever does nothing but call the host never uses up a slice of its own, so the border makes it give way: else
+/// neither the clock nor anybody else would come to their turn.
+#[test]
+fn a_guest_that_lives_in_host_calls_ends_at_its_deadline() {
+    let evil = Attacker::calling("(loop $again (drop (call $now)) (br $again))").import(
+        CLOCK,
+        "now",
+        "$now (result i64)",
+    );
+    let config = "[plugins.evil.limits]\nfuel = \"1000000M\"\ndeadline = \"1s\"\n";
+    let home = home("host-calls", &evil, config);
+    let client = ready(&home);
+    Bystander::beside(&client, || {
+        let start = Instant::now();
+        let text = attack(&client);
+        assert!(text.starts_with("plugin `evil`: limit: wall clock (1 s)"), "{text}");
+        assert!(start.elapsed() < Duration::from_secs(5), "ended after {:?}", start.elapsed());
+    });
+}
+
+/// Row 5. A trap of the hardware loses the count of what was used, so the whole budget is charged for it: nobody burns fuel
+/// for nothing by ending badly. A trap that does not hide its count costs what it used.
+#[test]
+fn a_trap_on_purpose_is_charged_the_whole_budget() {
+    let burn = "(loop $more (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                  (br_if $more (i32.lt_u (local.get $i) (i32.const 100000))))";
+    for (trap, whole) in [
+        ("(drop (i32.load (i32.const 0x7fff0000)))", true),
+        ("(drop (i32.div_u (i32.const 1) (local.get $j)))", true),
+        ("(unreachable)", false),
+    ] {
+        let evil = Attacker::calling(&format!("{burn} {trap}"));
+        let home = home("traps", &evil, "[plugins.evil.limits]\nfuel = \"50M\"\n");
+        let run = home.kennel(["call", "evil", "attack", "{}"]);
+        run.failure().stderr_has("plugin `evil`: trap: ");
+        assert_eq!(run.stderr.contains("used 50M fuel"), whole, "{trap}: {run}");
+    }
+}
+
 /// Ten thousand calls cancelled in mid-flight, half of them spinning and half asleep: afterwards the process is what
 /// it was, and burns nothing.
 #[test]

@@ -9,6 +9,8 @@ mod clients;
 mod conformance;
 mod demo;
 mod fuzz;
+mod guards;
+mod hostile;
 mod lint;
 mod plugins;
 mod test;
@@ -40,7 +42,23 @@ enum Task {
     /// Build the plugins to target/plugins/NAME.wasm.
     Plugins,
     /// Build the attackers of the hostile tests to target/hostile/NAME.wasm.
-    Hostile,
+    Attackers,
+    /// Run the attackers' tests alone, and print a table of them.
+    Hostile {
+        /// Passed on to the test runner, for example a test's name.
+        args: Vec<String>,
+    },
+    /// Switch each guard off in turn, and fail if a test of it stays green.
+    MutateGuards {
+        /// Only guards with one of these in their names.
+        names: Vec<String>,
+    },
+    /// Run random hostile and good plugins under random clients, then see that nothing leaked.
+    Soak {
+        /// For so long.
+        #[arg(long, default_value_t = 5)]
+        minutes: u64,
+    },
     /// Install the clients and reference servers of the tests under target/clients.
     Clients,
     /// Run the protocol's conformance suite, every scenario of three revisions, against the plugin `everything`.
@@ -68,7 +86,10 @@ fn main() -> ExitCode {
         Task::Demo => demo::run(&workspace),
         Task::Test { args } => test::run(&workspace, &args),
         Task::Plugins => plugins::build(&workspace).map(drop),
-        Task::Hostile => plugins::build_hostile(&workspace),
+        Task::Attackers => plugins::build_hostile(&workspace),
+        Task::Hostile { args } => hostile::run(&workspace, &args),
+        Task::MutateGuards { names } => guards::run(&workspace, &names),
+        Task::Soak { minutes } => hostile::soak(&workspace, minutes),
         Task::Clients => clients::install(&workspace),
         Task::Conformance => conformance::run(&workspace),
         Task::Fuzz { minutes, targets } => fuzz::run(&workspace, minutes, &targets),

@@ -1,12 +1,12 @@
 //! Everything that must hold: lints, documentation tests, unit tests and end-to-end tests through the binary.
-//! The runner's own closing lines come last on standard output.
+//! The runner's own closing lines come last on standard output, and after them the table of the attackers.
 //! The runner builds the `kennel` binary with the tests, so that it is not built twice with other features.
 //! It must not skip a test: what a test needs is built or installed here.
 
 use anyhow::Result;
 
 use crate::workspace::{self, Workspace, say};
-use crate::{clients, lint, plugins, toolchain};
+use crate::{clients, hostile, lint, plugins, toolchain};
 
 /// Builds and installs what the tests need, then runs all of them.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
@@ -23,7 +23,8 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
         command
     };
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    if lint::has("nextest") {
+    hostile::forget(workspace)?;
+    let ran = if lint::has("nextest") {
         say("running the documentation tests");
         workspace::run(workspace.cargo(&["test", "--workspace", "--doc", "--quiet"]))?;
         say("running the tests");
@@ -31,5 +32,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     } else {
         say("running the tests (with cargo's own runner; cargo-nextest is not installed)");
         workspace::run(tests(&[&["test", "--workspace", "--no-fail-fast"], args.as_slice()].concat()))
-    }
+    };
+    hostile::print(workspace)?;
+    ran
 }

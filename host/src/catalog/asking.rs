@@ -77,7 +77,8 @@ pub(super) fn asker(plugin: &Plugin) -> Asker {
 pub(super) fn same(plugin: &Plugin, call: &CallInfo) -> Result<(), CallFailure> {
     let Some(resumption) = &call.resumption else { return Ok(()) };
     let now = asker(plugin);
-    if now.plugin == resumption.asker.plugin && now.digest == resumption.asker.digest {
+    let same = now.plugin == resumption.asker.plugin && now.digest == resumption.asker.digest;
+    if guarded!("answers-to-asker", same, without true) {
         return Ok(());
     }
     Err(CallFailure::Stale(format!(
@@ -121,7 +122,9 @@ fn count(
             wit::Question::Sample(_) => (Operation::Sample, "to ask the client's model", "sample"),
             wit::Question::ListRoots => (Operation::Roots, "to ask for the client's directories", "roots"),
         };
-        if let Decision::Denied(reason) = decide(grants, &operation) {
+        if let Decision::Denied(reason) = decide(grants, &operation)
+            && guarded!("questions-granted", true)
+        {
             counters.denied(what);
             return Err(CallError::Plugin(wit::Error::Denied(format!(
                 "{reason}; a person can write `{key} = true` for it in kennel.toml"
@@ -134,13 +137,13 @@ fn count(
         }
     }
     let over = |budget, bound: String| Err(CallError::Limit(LimitHit { budget, bound }));
-    if spent.rounds > MAX_ROUNDS {
+    if guarded!("question-rounds", spent.rounds > MAX_ROUNDS) {
         return over(Budget::Rounds, MAX_ROUNDS.to_string());
     }
-    if spent.questions > limits.questions {
+    if guarded!("questions", spent.questions > limits.questions) {
         return over(Budget::Questions, limits.questions.to_string());
     }
-    if spent.sample_tokens > limits.sample_tokens {
+    if guarded!("sample-tokens", spent.sample_tokens > limits.sample_tokens) {
         return over(Budget::SampleTokens, limits.sample_tokens.to_string());
     }
     Ok(spent)

@@ -31,22 +31,22 @@ impl Names {
         let advice = "set another `prefix` in kennel.toml";
         for (at, _) in name.match_indices("__") {
             let head = looks(&name[..at]);
-            if RESERVED.contains(&head.as_str()) {
+            if guarded!("reserved-names", RESERVED.contains(&head.as_str())) {
                 return Err(format!("names that begin with \"{head}__\" are reserved; {advice}"));
             }
             // A prefix that a person gave is this plugin's whatever it begins with.
             let owner = self.prefixes.get(&head).filter(|owner| at > prefix.len() && *owner != plugin);
-            if let Some(owner) = owner {
+            if let Some(owner) = owner.filter(|_| guarded!("prefixes", true)) {
                 return Err(format!("{name:?} begins like the tools of plugin `{owner}`; {advice}"));
             }
         }
         let (owner, taken) =
             self.taken.entry(looks(name)).or_insert_with(|| (plugin.to_owned(), Vec::new()));
-        if taken.iter().any(|taken| taken == name) {
+        if guarded!("names", taken.iter().any(|taken| taken == name)) {
             return Err(format!("{name:?} belongs to plugin `{owner}`; {advice}"));
         }
         // What a plugin calls its own tools is its own business.
-        if owner != plugin {
+        if guarded!("like-names", owner != plugin) {
             let like = taken.first().map(String::as_str).unwrap_or_default();
             return Err(format!("{name:?} looks like {like:?} of plugin `{owner}`; {advice}"));
         }

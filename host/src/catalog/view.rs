@@ -205,6 +205,7 @@ pub fn public_name(prefix: &str, name: &str) -> Result<String, String> {
 fn true_annotations(claimed: Option<ToolAnnotations>, grants: &Grants) -> ToolAnnotations {
     let mut said = claimed.unwrap_or_default();
     let (network, writes) = (grants.reaches_out(), grants.can_change());
+    guarded!("hints", without { return said; });
     if !network {
         said.open_world = Some(false);
     } else if said.open_world == Some(false) {

@@ -126,7 +126,11 @@ impl Places {
         }
         own.extend([folder, root]);
         let linked = files.into_iter().map(|(_, path)| path);
-        let linked = linked.filter(|path| fs::metadata(path).is_ok_and(|meta| meta.nlink() > 1)).collect();
+        let linked = linked
+            .filter(|path| {
+                fs::metadata(path).is_ok_and(|meta| guarded!("own-files-linked", meta.nlink() > 1))
+            })
+            .collect();
         Ok(Self { own, mounts, linked })
     }
 
@@ -138,10 +142,10 @@ impl Places {
         let grant = Place::look("the directory", dir, &self.mounts)?;
         let dir = dir.to_owned();
         // A grant of the home or the state folder itself reads better as lying inside.
-        if let Some(place) = self.own.iter().find(|place| grant.lies_in(place)) {
+        if let Some(place) = self.own.iter().find(|place| guarded!("own-files", grant.lies_in(place))) {
             return Ok(Err(Conflict::Inside { dir, what: place.what, place: place.path.clone() }));
         }
-        if let Some(place) = self.own.iter().find(|place| place.lies_in(&grant)) {
+        if let Some(place) = self.own.iter().find(|place| guarded!("own-files", place.lies_in(&grant))) {
             return Ok(Err(Conflict::Holds { dir, what: place.what, place: place.path.clone() }));
         }
         Ok(self.linked.first().map_or(Ok(()), |path| Err(Conflict::Linked(path.clone()))))
@@ -174,7 +178,7 @@ impl Place {
                 .chain(&self.parts)
                 .any(|path| others.iter().any(|other| path.starts_with(other)))
         };
-        self.wholly_lies_in(other) || parts()
+        self.wholly_lies_in(other) || guarded!("own-files-mounted", parts())
     }
 
     /// Whether it is `other` or lies in it, itself and not only something in it.

@@ -42,7 +42,7 @@ pub struct Holding {
 pub fn holding(granted: &Grants, asked: Option<&Asked>, trust: Trust, approval: &Approval) -> Holding {
     let unapproved = match (trust, approval) {
         (Trust::Dev, _) | (_, Approval::Approved) => None,
-        (Trust::Approved, other) => Some(other.to_string()),
+        (Trust::Approved, other) => guarded!("approval", Some(other.to_string()), without None),
     };
     match unapproved {
         Some(reason) => {
@@ -63,7 +63,7 @@ const ASK_ROOTS: &str = "to ask which directories the client works in";
 /// `granted` ∩ `asked`; all of `granted` for a plugin without a manifest, which cannot ask.
 #[must_use]
 pub fn effective(granted: &Grants, asked: Option<&Asked>) -> (Grants, Vec<Withheld>) {
-    let Some(asked) = asked else {
+    let Some(asked) = guarded!("asked", asked, without None) else {
         return (granted.clone(), Vec::new());
     };
     let mut withheld = Vec::new();

@@ -211,15 +211,15 @@ pub(super) fn decide(grants: &[HttpGrant], operation: &HttpOperation) -> Decisio
 
 /// The first part that does not fit, in the order of [`DenyReason`].
 pub(super) fn misfit(grant: &HttpGrant, operation: &HttpOperation) -> Option<DenyReason> {
-    if !grant.host.fits(&operation.host) {
+    if guarded!("http-host", !grant.host.fits(&operation.host)) {
         Some(DenyReason::Host)
-    } else if grant.scheme != operation.scheme {
+    } else if guarded!("http-scheme", grant.scheme != operation.scheme) {
         Some(DenyReason::Scheme)
-    } else if grant.port != operation.port {
+    } else if guarded!("http-port", grant.port != operation.port) {
         Some(DenyReason::Port)
-    } else if !grant.path.fits(&operation.path) {
+    } else if guarded!("http-path", !grant.path.fits(&operation.path)) {
         Some(DenyReason::Path)
-    } else if !grant.methods.contains(&operation.method) {
+    } else if guarded!("http-method", !grant.methods.contains(&operation.method)) {
         Some(DenyReason::Method)
     } else if !grant.private_addresses
         && matches!(operation.host, HttpHost::Address(address) if is_blocked(address))
@@ -265,7 +265,7 @@ fn is_token(text: &str) -> bool {
 
 /// Host and port of `host[:port]`, with one reading only.
 pub(super) fn parse_authority(text: &str) -> Result<(HttpHost, Option<u16>), OddRequest> {
-    if text.contains('@') {
+    if guarded!("user-info", text.contains('@')) {
         return Err(OddRequest::UserInfo);
     }
     if let Some(rest) = text.strip_prefix('[') {
@@ -308,7 +308,7 @@ pub(crate) fn parse_host(text: &str) -> Result<HttpHost, OddRequest> {
     // because getaddrinfo reads `0x7f.1`, `017700000001` and `2130706433` as 127.0.0.1.
     let last = name.rsplit('.').next().unwrap_or_default();
     let hex = last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()));
-    if hex || last.bytes().all(|b| b.is_ascii_digit()) {
+    if guarded!("numeric-hosts", hex || last.bytes().all(|b| b.is_ascii_digit())) {
         let address: Ipv4Addr = name.parse().map_err(|_| OddRequest::NumericHost)?;
         return Ok(HttpHost::Address(address.into()));
     }
@@ -332,7 +332,7 @@ fn check_path(path: &str) -> Result<(), OddRequest> {
         if bytes.iter().any(|b| *b == b'\\' || b.is_ascii_control()) {
             return Err(OddRequest::Path);
         }
-        if bytes.split(|b| *b == b'/').any(is_dots) {
+        if guarded!("path-dots", bytes.split(|b| *b == b'/').any(is_dots)) {
             return Err(OddRequest::Dots);
         }
         let (decoded, whole) = percent_decoded(&bytes);

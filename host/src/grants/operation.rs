@@ -201,11 +201,11 @@ fn file(grants: &Grants, access: Access, path: FilePath<'_>) -> Decision {
     let Some(grant) = grants.directories.get(index) else {
         return Decision::Denied(Reason::NoDirectory);
     };
-    if !grant.mode.allows(access) {
+    if guarded!("read-only", !grant.mode.allows(access)) {
         return Decision::Denied(Reason::ReadOnly(index));
     }
     let of_a_file = matches!(access, Access::Read | Access::Write);
-    if of_a_file && !name.is_none_or(|name| grant.shows(name)) {
+    if guarded!("extensions", of_a_file && !name.is_none_or(|name| grant.shows(name))) {
         return Decision::Denied(Reason::Extension(index));
     }
     Decision::Allowed(Rule::Directory(index))

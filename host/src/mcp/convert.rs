@@ -31,7 +31,7 @@ fn is_reserved(key: &str) -> bool {
 /// A plugin's `_meta` without reserved keys; none when nothing is left.
 pub(super) fn meta(meta: Option<t::JsonObject>) -> Option<m::MetaObject> {
     let mut meta = meta?;
-    meta.retain(|key, _| !is_reserved(key));
+    meta.retain(|key, _| !guarded!("reserved-meta", is_reserved(key)));
     (!meta.is_empty()).then_some(m::MetaObject(meta))
 }
 

@@ -33,7 +33,7 @@ pub fn deceives(c: char) -> bool {
 /// separators of lines: whoever prints a line splits there first.
 #[must_use]
 pub fn escape_for_people(text: &str) -> Cow<'_, str> {
-    let Some(first) = text.find(deceives) else {
+    let Some(first) = guarded!("escape", text.find(deceives), without None) else {
         return Cow::Borrowed(text);
     };
     let mut out = String::with_capacity(text.len() + 16);

@@ -164,8 +164,8 @@ const FAILED: u8 = 2;
 pub fn child_main() -> ExitCode {
     let bound = |resource, value| setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) });
     let read = || -> std::io::Result<Vec<u8>> {
-        bound(Resource::As, MAX_SPACE)?;
-        bound(Resource::Cpu, MAX_CPU)?;
+        bound(Resource::As, guarded!("compile-space", MAX_SPACE, without u64::MAX))?;
+        bound(Resource::Cpu, guarded!("compile-time", MAX_CPU, without u64::MAX))?;
         bound(Resource::Core, 0)?;
         let mut wasm = Vec::new();
         std::io::stdin().lock().read_to_end(&mut wasm)?;

@@ -46,14 +46,16 @@ impl PluginFile {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from)?);
         let meta = file.metadata()?;
-        if !meta.is_file() {
+        if guarded!("component-file", !meta.is_file()) {
             return Err(FileError::NotAFile);
         }
-        if meta.len() > MAX_COMPONENT {
+        if guarded!("component-size", meta.len() > MAX_COMPONENT) {
             return Err(FileError::TooLarge);
         }
         let bytes = whole(file, meta.len())?;
-        Ok(Self { path: path.to_owned(), digest: Digest::of(&bytes), bytes: bytes.into() })
+        let digest = Digest::of(&bytes);
+        let bytes = guarded!("read-once", bytes, without std::fs::read(path)?);
+        Ok(Self { path: path.to_owned(), digest, bytes: bytes.into() })
     }
 }
 
@@ -61,7 +63,11 @@ impl PluginFile {
 fn whole(file: impl Read, length: u64) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     file.take(MAX_COMPONENT + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_COMPONENT { Err(FileError::TooLarge) } else { Ok(bytes) }
+    if guarded!("component-size", bytes.len() as u64 > MAX_COMPONENT) {
+        Err(FileError::TooLarge)
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// The names of the component files in a folder, sorted. A folder that is not there has none.

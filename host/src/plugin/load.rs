@@ -290,7 +290,7 @@ fn check_contract(interface: &Interface) -> Result<(), LoadError> {
         })
     };
     let mut named = interface.imports.iter().chain(&interface.exports).filter(ours);
-    if let Some(misfit) = named.find(|name| !fits(name)) {
+    if let Some(misfit) = named.find(|name| guarded!("contract", !fits(name))) {
         let version = misfit.rsplit_once('@').map_or("no version", |(_, version)| version);
         return Err(LoadError::Version { found: format!("{CONTRACT}@{version}") });
     }

@@ -190,7 +190,10 @@ impl Stored {
         paths.push(self.supply.approved.join(format!("{digest}.wasm")));
         let find = move || {
             let files = paths.iter().filter_map(|path| PluginFile::read(path).ok());
-            files.filter(|file| file.digest == digest).map(|file| file.bytes).next()
+            files
+                .filter(|file| guarded!("compiled-as-hashed", file.digest == digest, without true))
+                .map(|file| file.bytes)
+                .next()
         };
         spawn_blocking(find).await.ok().flatten().ok_or(SupplyError::Gone(digest))
     }

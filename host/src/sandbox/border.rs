@@ -41,7 +41,7 @@ impl CallHookHandler<CallState> for Border {
 /// Charges a crossing; gives whether the guest is to give way.
 fn charge(mut store: StoreContextMut<'_, CallState>, hook: CallHook) -> Result<bool> {
     let base = match hook {
-        CallHook::CallingHost => CROSSING_FUEL,
+        CallHook::CallingHost => guarded!("crossing-fuel", CROSSING_FUEL, without 0),
         CallHook::ReturningFromHost => 0,
         CallHook::CallingWasm | CallHook::ReturningFromWasm => return Ok(false),
     };
@@ -55,7 +55,7 @@ fn charge(mut store: StoreContextMut<'_, CallState>, hook: CallHook) -> Result<b
     };
     store.set_fuel(left)?;
     let state = store.data_mut();
-    let slice_used = state.fuel_at_yield.saturating_sub(left) >= SLICE_FUEL;
+    let slice_used = guarded!("border-yield", state.fuel_at_yield.saturating_sub(left) >= SLICE_FUEL);
     if slice_used {
         state.fuel_at_yield = left;
     }

@@ -49,7 +49,7 @@ fn base() -> Config {
         .consume_fuel(true)
         .operator_cost(costs)
         .memory_init_cow(true)
-        .max_wasm_stack(MAX_STACK)
+        .max_wasm_stack(guarded!("stack", MAX_STACK, without 2 * MAX_STACK))
         .async_stack_size(2 << 20)
         .wasm_backtrace_max_frames(NonZeroUsize::new(16))
         // What no plugin language needs is not there to be attacked.
@@ -58,7 +58,10 @@ fn base() -> Config {
         .wasm_relaxed_simd(false)
         // On by default in wasmtime even where its garbage collector is not compiled in: then a call through a type with
         // subtypes ends the process (RUSTSEC-2026-0570).
-        .wasm_features(WasmFeatures::GC | WasmFeatures::FUNCTION_REFERENCES, false);
+        .wasm_features(
+            WasmFeatures::GC | WasmFeatures::FUNCTION_REFERENCES,
+            guarded!("subtypes", false, without true),
+        );
     config
 }
 

@@ -165,7 +165,7 @@ fn plugin_error(error: &wit::Error) -> String {
 pub(super) fn hides_fuel(error: &wasmtime::Error) -> bool {
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel | Trap::UnreachableCodeReached) | None => false,
-        Some(_) => true,
+        Some(_) => guarded!("trap-charge", true),
     }
 }
 

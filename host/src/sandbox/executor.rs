@@ -96,7 +96,8 @@ impl Executor {
             } else {
                 slices.load(Ordering::Relaxed)
             };
-            lanes.push(if used < FAST_SLICES { Lane::Fast } else { Lane::Slow }, runnable);
+            let long = guarded!("slow-lane", used >= FAST_SLICES);
+            lanes.push(if long { Lane::Slow } else { Lane::Fast }, runnable);
         };
         let future = AssertUnwindSafe(future).catch_unwind().map(|r| r.map_err(|p| panic_text(&*p)));
         let (runnable, task) = Builder::new()
@@ -284,5 +285,38 @@ impl Lanes {
         drop((fast, slow));
         self.fast_ready.notify_all();
         self.slow_ready.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// A call begins in the fast lane and leaves it after its first slices, for good.
+    #[test]
+    fn what_takes_long_goes_on_in_the_slow_lane() {
+        let io = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let executor = Executor::start(io.handle()).unwrap();
+        let task = executor.spawn(TaskOwner(1), async {
+            let mut lanes = Vec::new();
+            for _ in 0..6 {
+                lanes.push(std::thread::current().name().unwrap_or_default().to_owned());
+                let mut given = false;
+                std::future::poll_fn(|cx| {
+                    if std::mem::replace(&mut given, true) {
+                        return std::task::Poll::Ready(());
+                    }
+                    cx.waker().wake_by_ref();
+                    std::task::Poll::Pending
+                })
+                .await;
+            }
+            lanes
+        });
+        let lanes = futures::executor::block_on(task).unwrap();
+        assert!(lanes[0].starts_with("guest-fast-"), "{lanes:?}");
+        let (_, later) = lanes.split_at(FAST_SLICES as usize);
+        assert!(later.iter().all(|lane| lane.starts_with("guest-slow-")), "{lanes:?}");
     }
 }

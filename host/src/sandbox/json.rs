@@ -152,13 +152,13 @@ impl<'a, const N: usize> Scanner<'a, '_, N> {
         'value: loop {
             self.space();
             self.values += 1;
-            if self.values > MAX_VALUES {
+            if guarded!("json-values", self.values > MAX_VALUES) {
                 return Err(JsonFault::TooMany);
             }
             match self.peek() {
                 Some(open @ (b'{' | b'[')) => {
                     self.at += 1;
-                    if self.frames.len() == MAX_DEPTH {
+                    if guarded!("json-depth", self.frames.len() == MAX_DEPTH) {
                         self.note(JsonFault::Depth);
                         self.skip_nested()?;
                     } else {
@@ -303,7 +303,7 @@ impl<'a, const N: usize> Scanner<'a, '_, N> {
             }
             None
         };
-        if let Some(key) = twice {
+        if let Some(key) = guarded!("json-duplicates", twice, without None) {
             self.note(JsonFault::DuplicateKey(clip(&key)));
         }
     }

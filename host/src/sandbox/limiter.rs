@@ -57,7 +57,8 @@ fn grow(used: &mut usize, bound: usize, current: usize, desired: usize) -> bool 
 
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
-        let allowed = grow(&mut self.memory, self.max_memory, current, desired);
+        let bound = guarded!("memory", self.max_memory, without usize::MAX);
+        let allowed = grow(&mut self.memory, bound, current, desired);
         if !allowed {
             self.refused = Some(Refused::Memory);
         }
@@ -65,7 +66,8 @@ impl ResourceLimiter for Limiter {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
-        let allowed = grow(&mut self.tables, self.max_tables, current, desired);
+        let bound = guarded!("tables", self.max_tables, without usize::MAX);
+        let allowed = grow(&mut self.tables, bound, current, desired);
         if !allowed {
             self.refused = Some(Refused::Table);
         }

@@ -266,7 +266,7 @@ impl Program {
         let cancel = context.cancel.clone();
 
         let mut table = ResourceTable::new();
-        table.set_max_capacity(limits.resources);
+        table.set_max_capacity(guarded!("resources", limits.resources, without usize::MAX));
         let mut wasi = self.base.begin(limits, &out, &err);
         let files = self.files.begin(&mut wasi, &counters);
         let sockets = self.sockets.begin(&mut wasi, limits, &counters);
@@ -284,12 +284,12 @@ impl Program {
         let mut store = Store::new(&linked.running.engine, state);
         store.limiter(|state| &mut state.limiter);
         store.call_hook_async(Border);
-        store.set_hostcall_fuel(limits.hostcall_bytes);
-        store.set_max_component_handles(limits.handles);
+        store.set_hostcall_fuel(guarded!("hostcall-bytes", limits.hostcall_bytes, without usize::MAX));
+        store.set_max_component_handles(guarded!("handles", limits.handles, without usize::MAX));
 
         let guest = async {
-            store.set_fuel(limits.fuel)?;
-            store.fuel_async_yield_interval(Some(SLICE_FUEL))?;
+            store.set_fuel(guarded!("fuel", limits.fuel, without u64::MAX))?;
+            store.fuel_async_yield_interval(guarded!("slices", Some(SLICE_FUEL), without None))?;
             let instance = linked.pre.instantiate_async(&mut store).await?;
             operation.enter(&linked.exports, &mut store, &instance).await
         };
@@ -298,7 +298,7 @@ impl Program {
             ended = guest => Ended::Guest(ended),
             () = cancel.cancelled() => Ended::Cancelled,
             why = self.revoked.wait() => Ended::Revoked(why),
-            () = tokio::time::sleep(limits.deadline) => Ended::Deadline,
+            () = tokio::time::sleep(guarded!("deadline", limits.deadline, without limits.deadline * 10)) => Ended::Deadline,
         };
 
         let mut usage = Usage { peak_memory: store.data().limiter.memory() as u64, ..Usage::default() };
@@ -319,7 +319,7 @@ impl Program {
             Ended::Deadline => Err(limit(Budget::Deadline, seconds(limits.deadline))),
             Ended::Guest(Ok(Ok(answer))) => {
                 output = O::weight(&answer);
-                if output > limits.output {
+                if guarded!("output", output > limits.output) {
                     Err(limit(Budget::Output, format!("{} bytes", limits.output)))
                 } else {
                     Ok(answer)

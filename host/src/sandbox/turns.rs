@@ -53,7 +53,7 @@ pub(super) struct Turn {
 
 impl Turns {
     pub(super) fn new(limits: &Limits, now: Instant) -> Arc<Self> {
-        let concurrency = limits.concurrency.max(1);
+        let concurrency = guarded!("concurrency", limits.concurrency.max(1), without 8);
         let state = State {
             running: 0,
             waiting: 0,
@@ -151,7 +151,7 @@ impl State {
             return Ok(None);
         }
         let own = caller.waiting;
-        if self.waiting >= turns.queue && !self.make_room(own) {
+        if guarded!("queue", self.waiting >= turns.queue && !self.make_room(own)) {
             return Err(Busy::Queue(self.waiting));
         }
         let (tell, verdict) = oneshot::channel();

@@ -113,7 +113,7 @@ impl Inbox {
     /// Waits until there is room for another message; false when it is over.
     pub(super) fn wait_for_room(&self) -> bool {
         let mut state = self.lock();
-        while state.bytes >= self.queued_bytes && state.ended.is_none() {
+        while guarded!("inbox-bytes", state.bytes >= self.queued_bytes) && state.ended.is_none() {
             state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.ended.is_none()
@@ -142,14 +142,14 @@ impl Inbox {
                 return refuse(ErrorCode::INVALID_PARAMS, text.into());
             }
         }
-        if state.live.contains_key(&id) {
+        if guarded!("one-id", state.live.contains_key(&id)) {
             return refuse(
                 ErrorCode::INVALID_REQUEST,
                 "a request with this id is still being worked on".into(),
             );
         }
         let stream = matches!(request, ClientRequest::SubscriptionsListenRequest(_));
-        if stream && state.streams >= MAX_STREAMS {
+        if guarded!("streams", stream && state.streams >= MAX_STREAMS) {
             let text = format!("a client may hold {MAX_STREAMS} subscriptions open; close one first");
             return refuse(ErrorCode::INVALID_REQUEST, text);
         }
@@ -301,7 +301,8 @@ impl Inbox {
                 if state.abandoned {
                     return None;
                 }
-                let place_free = state.running < self.in_flight && outbox.has_room();
+                let full = guarded!("in-flight", state.running >= self.in_flight);
+                let place_free = !full && guarded!("unread-answers", outbox.has_room(), without true);
                 if let Some((message, bytes)) = state.take(place_free) {
                     drop(state);
                     if bytes > 0 {

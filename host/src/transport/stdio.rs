@@ -182,6 +182,7 @@ pub async fn serve_service<S: Service<RoleServer>>(
 /// Reads messages until the end, one a line.
 fn read_all(input: impl Read, max: usize, inbox: &Inbox, outbox: &Outbox) {
     let mut input = BufReader::with_capacity(READ_AT_ONCE, input);
+    let max = guarded!("message-size", max, without usize::MAX);
     let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
     let mut line = Vec::new();
     while inbox.wait_for_room() {

@@ -5,10 +5,21 @@
 
 #[path = "../stdio/catalog.rs"]
 mod catalog;
+#[path = "../../../fuzz/checks/component.rs"]
+mod component;
+#[path = "../../../fuzz/checks/configuration.rs"]
+mod configuration;
+#[path = "../../../fuzz/checks/egress.rs"]
+mod egress;
 #[path = "../../../fuzz/checks/front_door.rs"]
 mod front_door;
+#[path = "../../../fuzz/checks/manifest.rs"]
+mod manifest;
 #[path = "../../../fuzz/checks/message_path.rs"]
 mod message_path;
+#[path = "../../../fuzz/checks/templates.rs"]
+mod templates;
+use kennel_sdk::__private::template;
 
 use std::panic::catch_unwind;
 use std::path::Path;
@@ -38,6 +49,31 @@ fn the_front_door_holds() {
 #[test]
 fn the_message_path_holds() {
     replay("message_path", message_path::check);
+}
+
+#[test]
+fn the_configuration_holds() {
+    replay("configuration", configuration::check);
+}
+
+#[test]
+fn the_manifest_holds() {
+    replay("manifest", manifest::check);
+}
+
+#[test]
+fn the_component_holds() {
+    replay("component", component::check);
+}
+
+#[test]
+fn the_rules_of_egress_hold() {
+    replay("egress", egress::check);
+}
+
+#[test]
+fn the_templates_hold() {
+    replay("templates", templates::check);
 }
 
 /// The checks are not empty: a conversation and a message in which something is lost would be noticed.

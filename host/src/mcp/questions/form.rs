@@ -129,7 +129,7 @@ fn field(name: &str, field: &JsonObject) -> Result<JsonObject, String> {
         && !field.contains_key("enum")
         && !field.contains_key("oneOf");
     let hidden = field.get("format").and_then(Value::as_str) == Some("password");
-    if hidden || free && (asks_a_secret(name) || asks_a_secret(title)) {
+    if guarded!("password-forms", hidden || free && (asks_a_secret(name) || asks_a_secret(title))) {
         return Err(format!(
             "the field {name:?} asks for a secret, which a form must not; send the person to a page of yours with a URL question"
         ));

@@ -141,7 +141,7 @@ impl Seals {
         }
         let number = {
             let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-            states.next += 1;
+            states.next += guarded!("nonce", 1, without 0);
             states.next
         };
         let mut text = nonce(number).to_vec();
@@ -174,11 +174,14 @@ impl Seals {
         let continuation = URL_SAFE_NO_PAD.decode(&contents.continuation).map_err(|_| StateFault::Unknown)?;
         let made = &contents.call;
         for (same, fault) in [
-            (made.caller == call.caller, StateFault::Caller),
-            (made.method == call.method, StateFault::Method),
-            (made.name == call.name, StateFault::Name),
-            (made.arguments == call.arguments, StateFault::Arguments),
-            (now < contents.expires, StateFault::Expired),
+            (guarded!("state-caller", made.caller == call.caller, without true), StateFault::Caller),
+            (guarded!("state-method", made.method == call.method, without true), StateFault::Method),
+            (guarded!("state-name", made.name == call.name, without true), StateFault::Name),
+            (
+                guarded!("state-arguments", made.arguments == call.arguments, without true),
+                StateFault::Arguments,
+            ),
+            (guarded!("state-time", now < contents.expires, without true), StateFault::Expired),
         ] {
             if !same {
                 return Err(fault);
@@ -205,10 +208,10 @@ impl Seals {
 
 impl States {
     fn take(&mut self, number: u64, now: Duration, expires: Duration) -> Result<(), StateFault> {
-        if number < self.floor {
+        if guarded!("state-forgotten", number < self.floor) {
             return Err(StateFault::Expired);
         }
-        if self.used.contains_key(&number) {
+        if guarded!("state-once", self.used.contains_key(&number)) {
             return Err(StateFault::Used);
         }
         self.used.insert(number, expires);

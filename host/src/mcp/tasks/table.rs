@@ -180,10 +180,12 @@ impl Table {
     pub(in crate::mcp) fn reserve(&self, owner: &Arc<str>) -> Result<Running, NoTask> {
         let mut tasks = self.lock();
         let of_owner = tasks.by_id.values().filter(|entry| entry.owner == *owner).count();
-        if of_owner >= self.bounds.most_per_caller && !tasks.forget_one(Some(owner)) {
+        if guarded!("tasks-of-caller", of_owner >= self.bounds.most_per_caller)
+            && !tasks.forget_one(Some(owner))
+        {
             return Err(NoTask::Caller(self.bounds.most_per_caller));
         }
-        if tasks.by_id.len() >= self.bounds.most && !tasks.forget_one(None) {
+        if guarded!("tasks", tasks.by_id.len() >= self.bounds.most) && !tasks.forget_one(None) {
             return Err(NoTask::All(self.bounds.most));
         }
         let id = new_id().map_err(NoTask::Random)?;
@@ -302,7 +304,10 @@ impl Table {
         let mut tasks = self.lock();
         // The same words for another's task as for none: an id tells nothing to who has it by chance.
         match tasks.by_id.get_mut(id) {
-            Some(entry) if *entry.owner == *owner && !matches!(entry.state, State::Reserved) => {
+            Some(entry)
+                if guarded!("task-owner", *entry.owner == *owner, without true)
+                    && !matches!(entry.state, State::Reserved) =>
+            {
                 Ok(with(entry))
             }
             _ => Err(ErrorData::invalid_params("unknown task: it never was yours, or it has expired", None)),
@@ -411,7 +416,7 @@ impl Running {
         if tasks.by_id.get(&self.id).is_none_or(over) {
             return;
         }
-        let fits = tasks.bytes.saturating_add(bytes) <= self.table.bounds.kept_bytes;
+        let fits = !guarded!("task-bytes", tasks.bytes.saturating_add(bytes) > self.table.bounds.kept_bytes);
         if fits {
             tasks.bytes += bytes;
         } else {

@@ -91,13 +91,13 @@ impl Call {
 
     fn notice(&mut self) -> bool {
         self.notices += 1;
-        self.notices <= MAX_NOTICES
+        !guarded!("notices", self.notices > MAX_NOTICES)
     }
 }
 
 /// Cuts a text to at most `max` bytes at a character's border.
 fn cut(mut text: String, max: usize) -> String {
-    if text.len() > max {
+    if guarded!("note-size", text.len() > max) {
         text.truncate(text.floor_char_boundary(max));
         text.push('…');
     }
@@ -113,10 +113,10 @@ impl wit::Host for CallState {
     fn log(&mut self, level: wit::LogLevel, logger: Option<String>, data: String) -> Result<()> {
         let call = &self.host;
         charge(call, &[&data]);
-        if call.counters.log_line() < call.max_log_lines {
+        if !guarded!("log-lines", call.counters.log_line() >= call.max_log_lines) {
             let logger = logger.map(|name| cut(name, MAX_NOTE_TEXT));
             // A cut JSON text is no JSON any longer; it is passed on as a string.
-            let data = if data.len() > MAX_LOG_TEXT {
+            let data = if guarded!("note-size", data.len() > MAX_LOG_TEXT) {
                 serde_json::Value::String(cut(data, MAX_LOG_TEXT)).to_string()
             } else {
                 data
@@ -130,7 +130,7 @@ impl wit::Host for CallState {
         let call = &mut self.host;
         charge(call, &[message.as_deref().unwrap_or_default()]);
         call.progress_notes += 1;
-        if call.progress_notes <= call.max_progress_notes && done.is_finite() {
+        if !guarded!("progress", call.progress_notes > call.max_progress_notes) && done.is_finite() {
             let message = message.map(|text| cut(text, MAX_NOTE_TEXT));
             call.context.events.progress(done, total.filter(|total| total.is_finite()), message.as_deref());
         }
@@ -219,5 +219,21 @@ impl From<wit::ListKind> for crate::sandbox::ListKind {
             wit::ListKind::Resources => Self::Resources,
             wit::ListKind::Prompts => Self::Prompts,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However often a guest says that a list is new, those who keep one are told so often and no more.
+    #[test]
+    fn notices_are_counted() {
+        let counters = Arc::new(Counters::default());
+        let limits = crate::sandbox::capability::test_limits();
+        let mut call =
+            Call::begin(&Arc::default(), &limits, CallContext::unattended(), &counters, Instant::now());
+        let passed = (0..100_000).filter(|_| call.notice()).count();
+        assert_eq!(passed, MAX_NOTICES as usize);
     }
 }

@@ -199,7 +199,7 @@ impl Hooks {
     fn admit(&self, request: &Request<WasiBody>) -> Result<(HttpOperation, bool), Refusal> {
         let plugin = || self.gate.plugin.clone();
         // Refused requests count too, or a guest could probe the grants for ever.
-        if self.traffic.counters.http_request() >= self.requests {
+        if guarded!("http-requests", self.traffic.counters.http_request() >= self.requests) {
             return Err(Refusal::Count { plugin: plugin(), limit: self.requests });
         }
         let scheme = match request.uri().scheme() {
@@ -241,7 +241,10 @@ impl Hooks {
 }
 
 fn is_forbidden(name: &HeaderName) -> bool {
-    DEFAULT_FORBIDDEN_HEADERS.contains(name) || CONNECTION_FIELDS.contains(name)
+    guarded!(
+        "connection-fields",
+        DEFAULT_FORBIDDEN_HEADERS.contains(name) || CONNECTION_FIELDS.contains(name)
+    )
 }
 
 /// Text of the guest, short and printable.

@@ -73,7 +73,7 @@ impl Configured {
     #[must_use]
     pub fn begin(&self, caller: &str, counters: &Arc<Counters>) -> Call {
         let granted = self.0.as_ref().map(|granted| {
-            let scope = match granted.scope {
+            let scope = match guarded!("state-scope", granted.scope, without StateScope::Plugin) {
                 StateScope::Plugin => Scope::default(),
                 // Hashed so that an id of any length or content is a key of one size, and so that the
                 // file does not tell who used the plugin.
@@ -144,7 +144,7 @@ fn check_key(key: &str) -> Result<(), wit::StateError> {
 }
 
 fn check_value(value: &[u8]) -> Result<(), wit::StateError> {
-    if value.len() > MAX_VALUE {
+    if guarded!("state-values", value.len() > MAX_VALUE) {
         return Err(wit::StateError::Invalid(format!(
             "the value has {} bytes; at most {MAX_VALUE} are possible",
             value.len()

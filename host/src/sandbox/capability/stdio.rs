@@ -62,6 +62,7 @@ impl Capture {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         // After the first drop nothing is kept any more, so that the text has no hole in it.
         let room = if kept.dropped > 0 { 0 } else { self.limit.saturating_sub(kept.bytes.len()) };
+        let room = guarded!("printed", room, without usize::MAX);
         let (head, tail) = bytes.split_at(room.min(bytes.len()));
         kept.bytes.extend_from_slice(head);
         kept.dropped = kept.dropped.saturating_add(tail.len() as u64);

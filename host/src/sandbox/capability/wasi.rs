@@ -48,11 +48,15 @@ impl Base {
         builder
             .stdout(out.clone())
             .stderr(err.clone())
-            .max_random_size(limits.random_bytes)
+            .max_random_size(guarded!("random", limits.random_bytes, without u64::MAX))
             // What was granted of these `sockets` puts in.
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false);
+        guarded!("sockets", without { builder.inherit_network().allow_tcp(true).allow_udp(true); });
+        guarded!("look-ups", without { builder.allow_ip_name_lookup(true); });
+        guarded!("environment", without { builder.inherit_env(); });
+        guarded!("captured", without { builder.inherit_stdout(); });
         if self.surroundings == Surroundings::Fixed {
             builder
                 .wall_clock(Fixed)

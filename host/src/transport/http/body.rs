@@ -49,19 +49,19 @@ impl Bodies {
 
     /// Reads one.
     pub(super) async fn read(&self, mut body: Body) -> Result<Read, BodyFault> {
-        let until = Instant::now() + self.time;
+        let until = Instant::now() + guarded!("body-time", self.time, without Duration::from_secs(3600));
         let mut read = Read { bytes: Vec::new(), place: None };
         loop {
             let frame = timeout_at(until, body.frame()).await.map_err(|_| BodyFault::Late)?;
             let Some(frame) = frame else { break };
             let Ok(data) = frame.map_err(|_| BodyFault::Broken)?.into_data() else { continue };
-            if read.bytes.len() + data.len() > self.max {
+            if guarded!("body-size", read.bytes.len() + data.len() > self.max) {
                 let room = self.max - read.bytes.len();
                 read.bytes.extend_from_slice(&data[..room]);
                 self.pass_over(body, until).await;
                 return Err(BodyFault::TooLong(read.bytes));
             }
-            if read.place.is_none() && read.bytes.len() + data.len() > SMALL {
+            if guarded!("bodies-together", read.place.is_none() && read.bytes.len() + data.len() > SMALL) {
                 // As much as it can become: with one wait for each nobody waits for another's half.
                 let units = u32::try_from(self.max / UNIT + 1).unwrap_or(u32::MAX);
                 let place = timeout_at(until, self.large.clone().acquire_many_owned(units)).await;

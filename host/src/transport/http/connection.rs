@@ -44,7 +44,7 @@ pub(super) async fn accept_all(
     stop: CancellationToken,
     tasks: &TaskTracker,
 ) {
-    let places = Arc::new(Semaphore::new(bounds.connections));
+    let places = Arc::new(Semaphore::new(guarded!("connections", bounds.connections, without 100_000)));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -80,7 +80,7 @@ async fn serve(stream: TcpStream, router: Router, bounds: Bounds, stop: Cancella
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(bounds.head)
+        .header_read_timeout(guarded!("head-time", bounds.head, without Duration::from_secs(3600)))
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD);
     let stream = TokioIo::new(Impatient::new(stream, bounds.stalled));
@@ -117,6 +117,9 @@ impl<S> Impatient<S> {
         }
         let until = Instant::now() + self.patience;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        if !guarded!("stalled-readers", true) {
+            return poll;
+        }
         ready!(stalled.as_mut().poll(cx));
         Poll::Ready(Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "the client does not read")))
     }

@@ -55,14 +55,16 @@ impl Sessions {
 
     /// The session with this id, if it is this caller's. Another's is as good as none.
     pub(super) fn of_caller(&self, id: &str, caller: &str) -> Option<Arc<Session>> {
-        self.find(id).ok().filter(|session| session.belongs_to(caller))
+        self.find(id)
+            .ok()
+            .filter(|session| guarded!("session-owner", session.belongs_to(caller), without true))
     }
 
     /// Keeps a place free for one more session. When there is none, the session that nobody used for the
     /// longest time is closed; those with a request or a reader stay.
     pub(super) fn reserve(self: &Arc<Self>) -> Result<Reserved, SessionError> {
         let mut table = self.lock();
-        if table.sessions.len() + table.reserved >= self.max {
+        if guarded!("sessions", table.sessions.len() + table.reserved >= self.max) {
             let idle = table.sessions.iter().filter_map(|(id, session)| Some((session.idle_since()?, id)));
             let id = idle.min_by_key(|(since, _)| *since).map(|(_, id)| id.clone());
             let session = id.and_then(|id| table.sessions.remove(&id)).ok_or(SessionError::TooMany)?;

@@ -50,7 +50,7 @@ impl Books {
     /// Books `n` bytes more, or fails as a full disk does.
     pub(super) fn take_bytes(&self, account: usize, n: u64) -> io::Result<()> {
         let account = self.account(account)?;
-        take(&account.bytes, n, account.quota.bytes)
+        take(&account.bytes, n, guarded!("quota-bytes", account.quota.bytes, without u64::MAX))
     }
 
     /// Books `n` bytes less. What is removed over what was added gives no credit.
@@ -63,7 +63,7 @@ impl Books {
     /// Books one file or directory more, or fails as a full disk does.
     pub(super) fn take_file(&self, account: usize) -> io::Result<()> {
         let account = self.account(account)?;
-        take(&account.files, 1, account.quota.files)
+        take(&account.files, 1, guarded!("quota-files", account.quota.files, without u64::MAX))
     }
 
     /// Books one file or directory less.
@@ -137,7 +137,7 @@ impl Drop for Opened {
         }
         if let Ok(found) = self.file.metadata()
             && found.is_file()
-            && found.nlink() == 0
+            && guarded!("removed-files", found.nlink() == 0)
         {
             self.books.give_bytes(self.account, found.len());
             self.books.give_file(self.account);

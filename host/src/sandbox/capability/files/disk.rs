@@ -54,14 +54,18 @@ pub(super) fn open(
     let follow = if how.follow { FollowSymlinks::Yes } else { FollowSymlinks::No };
     if let Ok(found) = cap::stat(&dir.dir, Path::new(path), follow) {
         let kind = found.file_type();
-        if !(kind.is_file() || kind.is_dir() || kind.is_symlink()) {
+        if guarded!("special-files", !(kind.is_file() || kind.is_dir() || kind.is_symlink())) {
             return Err(Errno::PERM.into());
         }
     }
     let mut options = OpenOptions::new();
     // As wasmtime-wasi: creating and truncating open for writing, and what is not written is read.
     let write = how.write || how.create || how.truncate;
-    options.read(how.read || !how.write).write(write).follow(follow).nonblock(true);
+    options
+        .read(how.read || !how.write)
+        .write(write)
+        .follow(follow)
+        .nonblock(guarded!("special-files", true));
     let file = find_or_create(books, account, dir, Path::new(path), how, &options)?;
 
     let found = file.metadata()?;
@@ -74,7 +78,7 @@ pub(super) fn open(
     if found.is_dir() {
         return Ok((wasi::Descriptor::Dir(wasi::Dir::new(file, dir.perms, mode, false)), None));
     }
-    if !found.is_file() || how.only_directory {
+    if guarded!("special-files", !found.is_file()) || how.only_directory {
         return Err(Errno::PERM.into());
     }
     if how.directory {

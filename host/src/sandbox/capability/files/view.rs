@@ -184,7 +184,8 @@ impl HostDescriptor for FilesView<'_> {
         if how.directory && (how.create || how.exclusive || how.truncate) {
             return Err(ErrorCode::Invalid.into());
         }
-        let access = if how.create || how.truncate || how.write { Access::Write } else { Access::List };
+        let changes = how.create || guarded!("truncate", how.truncate) || how.write;
+        let access = if changes { Access::Write } else { Access::List };
         self.may(access, FilePath::Below(account, &path))?;
         let books = Arc::clone(&self.call.books);
         let (descriptor, opened) =
@@ -257,7 +258,7 @@ impl HostDescriptor for FilesView<'_> {
         self.may(Access::Directory, FilePath::Below(account, &path))?;
         self.may(Access::Directory, FilePath::Below(to_account, &new))?;
         // Each grant has its quota, so what moves between two is copied and counted, as between disks.
-        if account != to_account {
+        if guarded!("between-grants", account != to_account) {
             return Err(ErrorCode::CrossDevice.into());
         }
         let only_directory = !self.allows(Access::Write, FilePath::Below(account, &path))
@@ -268,14 +269,21 @@ impl HostDescriptor for FilesView<'_> {
         Ok(spawn_blocking(rename).await?)
     }
 
-    async fn symlink_at(&mut self, _: Fd, _: String, _: String) -> FsResult<()> {
+    async fn symlink_at(&mut self, _fd: Fd, _path: String, _to: String) -> FsResult<()> {
         // The guest could not follow it out, but other programs that read the directory would.
-        Err(ErrorCode::NotPermitted.into())
+        guarded!("symbolic-links", Err(ErrorCode::NotPermitted.into()), without self.inner.symlink_at(_fd, _path, _to).await)
     }
 
-    async fn link_at(&mut self, _: Fd, _: PathFlags, _: String, _: Fd, _: String) -> FsResult<()> {
+    async fn link_at(
+        &mut self,
+        _fd: Fd,
+        _at: PathFlags,
+        _path: String,
+        _to: Fd,
+        _new: String,
+    ) -> FsResult<()> {
         // A second name would take a file's bytes out of the books.
-        Err(ErrorCode::NotPermitted.into())
+        guarded!("hard-links", Err(ErrorCode::NotPermitted.into()), without self.inner.link_at(_fd, _at, _path, _to, _new).await)
     }
 
     async fn set_times(&mut self, fd: Fd, a: NewTimestamp, m: NewTimestamp) -> FsResult<()> {

@@ -47,6 +47,7 @@ impl RequestBody {
 /// Takes the frame's bytes from what is left; `None` when they are too many.
 fn take(left: u64, frame: &Frame<Bytes>) -> Option<u64> {
     let bytes = frame.data_ref().map_or(0, Bytes::len);
+    let left = guarded!("http-bodies", left, without u64::MAX);
     left.checked_sub(u64::try_from(bytes).unwrap_or(u64::MAX))
 }
 

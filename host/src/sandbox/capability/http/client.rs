@@ -161,6 +161,7 @@ impl Client {
         };
         let addresses =
             timeout_at(bounds.connect, self.addresses(to)).await.map_err(|_| Error::DnsTimeout)??;
+        let addresses = guarded!("dialled-as-checked", addresses, without self.addresses(&Destination { private: true, ..*to }).await?);
         traffic.counters.reached(&to.operation.destination());
         let meter = Meter::default();
         meter.set(Some(traffic.clone()));
@@ -201,7 +202,8 @@ impl Client {
         }
         // One is enough to refuse: an answer that mixes public and private addresses is an attack or a
         // mistake, and which one would be dialled is up to the network.
-        if !to.private && addresses.iter().any(|address| is_blocked(address.ip())) {
+        if guarded!("private-addresses", !to.private && addresses.iter().any(|address| is_blocked(address.ip())))
+        {
             return Err(Error::DestinationIpProhibited);
         }
         Ok(addresses)
@@ -389,7 +391,7 @@ fn answer(response: Response<Incoming>, lease: Lease, bounds: Bounds) -> Result<
     }
     let head: usize =
         response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if head > MAX_HEAD {
+    if guarded!("response-head", head > MAX_HEAD) {
         return Err(head_error());
     }
     let (parts, body) = response.into_parts();

@@ -188,6 +188,7 @@ impl Store {
         // A quota that was lowered under what is there must not keep the plugin from making room.
         if after > before
             && let Decision::Denied(reason) = decide(&self.grants, &Operation::State { bytes: after })
+            && guarded!("state-quota", true)
         {
             return Err(match reason {
                 Reason::Quota(quota) => StoreError::Quota(quota),

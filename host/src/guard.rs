@@ -1,0 +1,43 @@
+//! Names for guards, so that `cargo xtask mutate-guards` can switch each off and see a test turn red. In every
+//! ordinary build `guarded!` is the check itself and there is no switch; only the feature `mutate`, which no release
+//! build can have, makes one. Must not be used for anything but what keeps somebody out or something bounded.
+
+#[cfg(all(feature = "mutate", not(debug_assertions)))]
+compile_error!("the feature `mutate` makes switches for guards; a release build must have none");
+
+/// A guard, under its name in `tests/guards.toml`.
+///
+/// - `guarded!("name", refuses)`: whether the guard refuses.
+/// - `guarded!("name", value, without other)`: the guard's value, and what stands in its place where it is switched off.
+/// - `guarded!("name", without { … })`: the guard is that this is not done.
+#[cfg(not(feature = "mutate"))]
+macro_rules! guarded {
+    ($name:literal, without $done:block) => {};
+    ($name:literal, $refuses:expr) => {
+        $refuses
+    };
+    ($name:literal, $value:expr, without $other:expr) => {
+        $value
+    };
+}
+
+#[cfg(feature = "mutate")]
+macro_rules! guarded {
+    ($name:literal, without $done:block) => {
+        if !crate::guard::stands($name) $done
+    };
+    ($name:literal, $refuses:expr) => {
+        $refuses && crate::guard::stands($name)
+    };
+    ($name:literal, $value:expr, without $other:expr) => {
+        if crate::guard::stands($name) { $value } else { $other }
+    };
+}
+
+/// Whether a guard is on: all are but the one that the environment names.
+#[cfg(feature = "mutate")]
+pub(crate) fn stands(name: &str) -> bool {
+    static OFF: std::sync::LazyLock<Option<String>> =
+        std::sync::LazyLock::new(|| std::env::var("KENNEL_GUARD_OFF").ok());
+    OFF.as_deref() != Some(name)
+}
