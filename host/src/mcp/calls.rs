@@ -220,6 +220,11 @@ fn add_usage(usage: &Usage, meta: &mut Option<MetaObject>) {
     }
 }
 
+/// What the library is told for a request that was cancelled; its client hears nothing.
+pub(super) fn cancelled() -> ErrorData {
+    ErrorData::internal_error("the call was cancelled", None)
+}
+
 /// Waits for a future, unless the request is cancelled first.
 ///
 /// # Errors
@@ -230,7 +235,7 @@ pub(super) async fn unless_cancelled<F: Future>(
 ) -> Result<F::Output, ErrorData> {
     tokio::select! {
         biased;
-        () = context.ct.cancelled() => Err(ErrorData::internal_error("the call was cancelled", None)),
+        () = context.ct.cancelled() => Err(cancelled()),
         output = future => Ok(output),
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rmcp::model::ResourceUpdatedNotificationParam;
+use rmcp::model::{ResourceUpdatedNotification, ResourceUpdatedNotificationParam, ServerNotification};
 use rmcp::service::{Peer, RoleServer};
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tokio_util::sync::CancellationToken;
@@ -17,9 +17,9 @@ pub(super) type Subscriptions = Arc<Mutex<HashSet<String>>>;
 /// Changes that came together.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Batch {
-    pub(super) tools: bool,
-    pub(super) prompts: bool,
-    pub(super) resources: bool,
+    tools: bool,
+    prompts: bool,
+    resources: bool,
     updated: BTreeSet<String>,
     /// Some were missed, so every resource may have changed.
     everything: bool,
@@ -58,8 +58,31 @@ impl Batch {
         (self.tools, self.prompts, self.resources, self.everything) = (true, true, true, true);
     }
 
+    /// What a client is told of it that wants to hear of changed lists (of tools, of prompts, of resources) and of
+    /// these resources.
+    pub(super) fn notes<'a>(
+        &self,
+        [tools, prompts, resources]: [bool; 3],
+        uris: impl Iterator<Item = &'a String>,
+    ) -> Vec<ServerNotification> {
+        use ServerNotification as Note;
+        let mut notes = Vec::new();
+        notes.extend((self.tools && tools).then(|| Note::ToolListChangedNotification(Default::default())));
+        notes.extend(
+            (self.prompts && prompts).then(|| Note::PromptListChangedNotification(Default::default())),
+        );
+        notes.extend(
+            (self.resources && resources).then(|| Note::ResourceListChangedNotification(Default::default())),
+        );
+        let updated = self.among(uris).into_iter().map(ResourceUpdatedNotificationParam::new);
+        notes.extend(
+            updated.map(|uri| Note::ResourceUpdatedNotification(ResourceUpdatedNotification::new(uri))),
+        );
+        notes
+    }
+
     /// Those of `wanted` that changed.
-    pub(super) fn among<'a>(&self, wanted: impl Iterator<Item = &'a String>) -> Vec<String> {
+    fn among<'a>(&self, wanted: impl Iterator<Item = &'a String>) -> Vec<String> {
         wanted.filter(|uri| self.everything || self.updated.contains(*uri)).cloned().collect()
     }
 }
@@ -73,19 +96,11 @@ pub(super) async fn tell_peer(
 ) {
     let tell = async {
         while let Some(batch) = Batch::next(&mut changes).await {
-            if batch.tools && peer.notify_tool_list_changed().await.is_err() {
-                break;
-            }
-            if batch.prompts && peer.notify_prompt_list_changed().await.is_err() {
-                break;
-            }
-            if batch.resources && peer.notify_resource_list_changed().await.is_err() {
-                break;
-            }
-            let uris = batch.among(subscriptions.lock().unwrap_or_else(PoisonError::into_inner).iter());
-            for uri in uris {
-                let param = ResourceUpdatedNotificationParam::new(uri);
-                if peer.notify_resource_updated(param).await.is_err() {
+            // Older clients hear of every list.
+            let notes =
+                batch.notes([true; 3], subscriptions.lock().unwrap_or_else(PoisonError::into_inner).iter());
+            for note in notes {
+                if peer.send_notification(note).await.is_err() {
                     return;
                 }
             }

@@ -5,11 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rmcp::model::{
-    CustomNotification, GetExtensions, MetaObject, NotificationMetaObject, PromptListChangedNotification,
-    RequestId, ResourceListChangedNotification, ResourceUpdatedNotification,
-    ResourceUpdatedNotificationParam, ResultType, ServerNotification, SubscriptionFilter,
-    SubscriptionsListenResultMeta, TaskStatusNotification, TaskStatusNotificationParams,
-    ToolListChangedNotification,
+    CustomNotification, GetExtensions, MetaObject, NotificationMetaObject, RequestId, ResultType,
+    ServerNotification, SubscriptionFilter, SubscriptionsListenResultMeta, TaskStatusNotification,
+    TaskStatusNotificationParams,
 };
 use rmcp::service::{Peer, RequestContext, RoleServer};
 use serde::Serialize;
@@ -108,10 +106,8 @@ impl Stream {
         tasks: &Table,
     ) {
         // A task may have gone on between its creation and this stream.
-        for id in &self.tasks {
-            if !self.tell_task(tasks, id).await {
-                return;
-            }
+        if !self.tell_tasks(tasks).await {
+            return;
         }
         let mut lists_go_on = true;
         loop {
@@ -126,13 +122,7 @@ impl Stream {
                 changed = of_tasks.recv(), if !self.tasks.is_empty() => match changed {
                     Ok(id) if self.tasks.contains(&*id) => self.tell_task(tasks, &id).await,
                     Ok(_) => true,
-                    Err(RecvError::Lagged(_)) => {
-                        let mut told = true;
-                        for id in &self.tasks {
-                            told = told && self.tell_task(tasks, id).await;
-                        }
-                        told
-                    }
+                    Err(RecvError::Lagged(_)) => self.tell_tasks(tasks).await,
                     Err(RecvError::Closed) => return,
                 },
                 else => return,
@@ -144,28 +134,23 @@ impl Stream {
     }
 
     async fn tell_batch(&self, batch: &Batch) -> bool {
-        let asked = |one: Option<bool>| one == Some(true);
-        if batch.tools && asked(self.filter.tools_list_changed) {
-            let note = ToolListChangedNotification::default();
-            if !self.send(ServerNotification::ToolListChangedNotification(note)).await {
+        let lists = [
+            self.filter.tools_list_changed,
+            self.filter.prompts_list_changed,
+            self.filter.resources_list_changed,
+        ];
+        let uris = self.filter.resource_subscriptions.iter().flatten();
+        for note in batch.notes(lists.map(|list| list == Some(true)), uris) {
+            if !self.send(note).await {
                 return false;
             }
         }
-        if batch.prompts && asked(self.filter.prompts_list_changed) {
-            let note = PromptListChangedNotification::default();
-            if !self.send(ServerNotification::PromptListChangedNotification(note)).await {
-                return false;
-            }
-        }
-        if batch.resources && asked(self.filter.resources_list_changed) {
-            let note = ResourceListChangedNotification::default();
-            if !self.send(ServerNotification::ResourceListChangedNotification(note)).await {
-                return false;
-            }
-        }
-        for uri in batch.among(self.filter.resource_subscriptions.iter().flatten()) {
-            let note = ResourceUpdatedNotification::new(ResourceUpdatedNotificationParam::new(uri));
-            if !self.send(ServerNotification::ResourceUpdatedNotification(note)).await {
+        true
+    }
+
+    async fn tell_tasks(&self, tasks: &Table) -> bool {
+        for id in &self.tasks {
+            if !self.tell_task(tasks, id).await {
                 return false;
             }
         }

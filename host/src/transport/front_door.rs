@@ -13,8 +13,9 @@ use std::sync::Arc;
 use rmcp::model::{
     CancelledNotification, CancelledNotificationParam, ClientJsonRpcMessage, ClientNotification,
     ClientRequest, CustomNotification, CustomRequest, ErrorCode, InitializedNotification, JsonObject,
-    LoggingLevel, MetaObject, Notification, NotificationMetaObject, NumberOrString, ProgressToken, Request,
-    RequestId, RequestMetaObject, RequestNoParam, RequestOptionalParam, RootsListChangedNotification,
+    JsonRpcMessage, LoggingLevel, MetaObject, Notification, NotificationMetaObject, NumberOrString,
+    ProgressToken, Request, RequestId, RequestMetaObject, RequestNoParam, RequestOptionalParam,
+    RootsListChangedNotification,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -91,6 +92,18 @@ pub fn id_text(id: &RequestId) -> String {
     match id {
         NumberOrString::Number(number) => number.to_string(),
         NumberOrString::String(text) => Value::from(&**text).to_string(),
+    }
+}
+
+/// The id of the request that a message answers; none for what is no answer, or one to a message without a readable id.
+#[must_use]
+pub fn answered_id<Request, Answer, Note>(
+    message: &JsonRpcMessage<Request, Answer, Note>,
+) -> Option<&RequestId> {
+    match message {
+        JsonRpcMessage::Response(response) => Some(&response.id),
+        JsonRpcMessage::Error(error) => error.id.as_ref(),
+        JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
     }
 }
 

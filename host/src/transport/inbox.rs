@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::front_door::{Refusal, id_text};
+use super::front_door::{Refusal, answered_id, id_text};
 use super::outbox::Outbox;
 use crate::mcp::Alone;
 
@@ -177,12 +177,7 @@ impl Inbox {
     /// Takes in the client's answer to a request of ours, which a running call may be waiting for.
     pub(super) fn response(&self, message: ClientJsonRpcMessage, bytes: usize) {
         let mut state = self.lock();
-        let answered = match &message {
-            ClientJsonRpcMessage::Response(response) => Some(&response.id),
-            ClientJsonRpcMessage::Error(error) => error.id.as_ref(),
-            ClientJsonRpcMessage::Request(_) | ClientJsonRpcMessage::Notification(_) => None,
-        };
-        if let Some(id) = answered {
+        if let Some(id) = answered_id(&message) {
             state.asked.remove(id);
         }
         state.bytes += bytes + OVERHEAD;

@@ -244,22 +244,18 @@ impl Transport<RoleServer> for Pipes {
         &mut self,
         item: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), PipeError>> + Send + 'static {
-        let id = match &item {
-            JsonRpcMessage::Response(response) => Some(&response.id),
-            JsonRpcMessage::Error(error) => error.id.as_ref(),
-            JsonRpcMessage::Request(request) => {
-                self.inbox.asked(request.id.clone());
-                None
-            }
+        match &item {
+            JsonRpcMessage::Request(request) => self.inbox.asked(request.id.clone()),
             JsonRpcMessage::Notification(notification) => {
                 if let ServerNotification::CancelledNotification(cancelled) = &notification.notification
                     && let Some(id) = &cancelled.params.request_id
                 {
                     self.inbox.taken_back(id);
                 }
-                None
             }
-        };
+            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
+        }
+        let id = front_door::answered_id(&item);
         let is_answer = id.is_some();
         // Here and not in the future: the library polls those in any order.
         let put = match id {

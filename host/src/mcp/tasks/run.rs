@@ -15,7 +15,7 @@ use super::table::{NoTask, Open, Running, Table, error_object, internal};
 use crate::catalog::api::{Backend, CallEvents, CallFailure, CallInfo, ClientCan};
 use crate::catalog::types::{LogLevel, Pending, Resumption, TaskSupport};
 use crate::mcp::askable::Askable;
-use crate::mcp::calls::{Step, step};
+use crate::mcp::calls::{Step, cancelled, step, unless_cancelled};
 use crate::mcp::questions::{Round, Settled};
 
 /// How a call may become a task.
@@ -72,7 +72,6 @@ impl AsTask {
             let (backend, call, info) = (backend.clone(), call.clone(), info.clone());
             Box::pin(async move { step(&backend, &call, info, true, usage).await })
         };
-        let cancelled = || ErrorData::internal_error("the call was cancelled", None);
         let ended = tokio::select! {
             biased;
             () = context.ct.cancelled() => return Err(cancelled()),
@@ -87,22 +86,18 @@ impl AsTask {
             () = says.detach.notified() => None,
             () = tokio::time::sleep(self.table.bounds().patience) => None,
         };
+        let rest = async move {
+            match ended {
+                Some(ended) => ended,
+                None => first.await,
+            }
+        };
         let running = match self.room.take().map_or_else(|| self.table.reserve(&self.owner), Ok) {
             Ok(running) => Arc::new(running),
             Err(full) => {
                 // It can be waited for as well.
                 tracing::debug!("a call did not become a task: {full}");
-                let ended = async {
-                    match ended {
-                        Some(ended) => ended,
-                        None => first.await,
-                    }
-                };
-                return tokio::select! {
-                    biased;
-                    () = context.ct.cancelled() => Err(cancelled()),
-                    ended = ended => ended.map(Entered::Step),
-                };
+                return unless_cancelled(context, rest).await?.map(Entered::Step);
             }
         };
         let task = running.begin();
@@ -112,10 +107,7 @@ impl AsTask {
             let running = running.clone();
             async move {
                 let _guard = guard;
-                let mut ended = match ended {
-                    Some(ended) => ended,
-                    None => first.await,
-                };
+                let mut ended = rest.await;
                 loop {
                     let failure = match ended {
                         Ok(Step::Over(answer)) => return finish(&running, &answer),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::Bodies;
 use super::desk::no_body;
-use super::patience::KEEP_ALIVE;
+use super::patience::{KEEP_ALIVE, event_stream};
 use super::plain;
 use super::session::{Reader, Session};
 use super::sessions::Sessions;
@@ -64,11 +64,9 @@ pub(super) async fn open<B: Backend>(
     State(older): State<Arc<Older<B>>>,
     Extension(caller): Extension<Caller>,
 ) -> Response {
-    let (_reserved, (id, session, transport)) = match older.sessions.reserve() {
-        Ok(reserved) => match older.sessions.open(true) {
-            Ok(open) => (reserved, open),
-            Err(error) => return plain::busy(None, error.to_string()),
-        },
+    let opened = older.sessions.reserve().and_then(|reserved| Ok((reserved, older.sessions.open(true)?)));
+    let (_reserved, (id, session, transport)) = match opened {
+        Ok(opened) => opened,
         Err(error) => return plain::busy(None, error.to_string()),
     };
     let alive = Alive { sessions: older.sessions.clone(), id: id.clone() };
@@ -116,12 +114,7 @@ fn stream(id: &str, reader: Reader, alive: Alive, cut: CancellationToken) -> Res
             }
         }
     });
-    let mut response = Response::new(Body::from_stream(first.chain(rest)));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
+    event_stream(Body::from_stream(first.chain(rest)))
 }
 
 /// Where a message belongs.

@@ -69,7 +69,12 @@ async fn after(
             }
         }
     });
-    let mut response = Response::new(Body::from_stream(first.chain(rest)));
+    event_stream(Body::from_stream(first.chain(rest)))
+}
+
+/// The response that a stream of events begins with.
+pub(super) fn event_stream(body: Body) -> Response {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

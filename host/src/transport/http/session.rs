@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::buffer::{Buffer, Kept, Next, parse_event_id};
 use crate::mcp::Detached;
+use crate::transport::front_door::answered_id;
 
 /// Requests of one session that are worked on at once; more wait on their connections.
 const IN_FLIGHT: usize = 64;
@@ -391,11 +392,7 @@ impl State {
             let _ = handshake.send(message);
             return;
         }
-        let id = match &message {
-            JsonRpcMessage::Response(response) => Some(&response.id),
-            JsonRpcMessage::Error(error) => error.id.as_ref(),
-            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
-        };
+        let id = answered_id(&message);
         self.used = Instant::now();
         // Of a request that was cancelled there is nothing left.
         let Some((number, _place)) = id.and_then(|id| self.requests.remove(id)) else { return };
