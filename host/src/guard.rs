@@ -14,11 +14,18 @@ compile_error!("the feature `mutate` makes switches for guards; a release build 
 macro_rules! guarded {
     ($name:literal, without $done:block) => {};
     ($name:literal, $refuses:expr) => {
-        $refuses
+        crate::guard::on($refuses)
     };
     ($name:literal, $value:expr, without $other:expr) => {
-        $value
+        crate::guard::on($value)
     };
+}
+
+/// A guard's own value. Called so that nothing is folded into what stands around the guard.
+#[cfg(not(feature = "mutate"))]
+#[inline(always)]
+pub(crate) fn on<T>(value: T) -> T {
+    value
 }
 
 #[cfg(feature = "mutate")]

@@ -74,8 +74,10 @@ fn who_traps_again_and_again_sits_out() {
     assert!(log.contains("kennel approve evil"), "{log}");
     // What each trap hid is charged in full.
     let audit = home.audit();
-    let charged: Vec<_> =
-        audit.iter().filter(|line| line["outcome"].as_str().is_some_and(|outcome| outcome.contains("trap"))).collect();
+    let charged: Vec<_> = audit
+        .iter()
+        .filter(|line| line["outcome"].as_str().is_some_and(|outcome| outcome.contains("trap")))
+        .collect();
     assert!(
         charged.len() >= 15 && charged.iter().all(|line| line["usage"]["fuel"] == 77_000_000),
         "{charged:?}"

@@ -2,7 +2,7 @@
 //! transports that call, cancel and hang up at random. Afterwards everything is as it was: no panic, and no thread,
 //! descriptor or memory more than before. `cargo xtask soak --minutes N` runs it alone for as long as one wants.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -40,8 +40,7 @@ impl Names {
                 return Err(format!("{name:?} begins like the tools of plugin `{owner}`; {advice}"));
             }
         }
-        let (owner, taken) =
-            self.taken.entry(looks(name)).or_insert_with(|| (plugin.to_owned(), Vec::new()));
+        let (owner, taken) = self.taken.entry(looks(name)).or_insert_with(|| (plugin.to_owned(), Vec::new()));
         if guarded!("names", taken.iter().any(|taken| taken == name)) {
             return Err(format!("{name:?} belongs to plugin `{owner}`; {advice}"));
         }

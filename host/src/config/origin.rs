@@ -36,7 +36,7 @@ impl Origin {
             },
             Some(KeyStep::Nth(index)) => {
                 key.push_str(&format!("[{index}]"));
-                value.get_ref().as_array()?.iter().nth(index)?.span().start
+                value.get_ref().as_array()?.get(index)?.span().start
             }
             Some(KeyStep::Name(name)) => {
                 key.push_str(&format!(".{name}"));

@@ -133,7 +133,7 @@ fn secret() -> impl Strategy<Value = SecretGrant> {
         let methods = vec!["GET".to_owned()];
         let grant = HttpGrant { scheme, host, port, methods, path, private_addresses: false };
         let audience = Audience::new(place, None, false, &[grant]).unwrap();
-        SecretUse::Sent(Sent { credential: Credential::Bearer, audience })
+        SecretUse::Sent(Box::new(Sent { credential: Credential::Bearer, audience }))
     };
     ("[ABC]", any::<bool>()).prop_map(move |(name, exposed)| SecretGrant {
         name,

@@ -43,7 +43,7 @@ pub enum SecretUse {
     /// The plugin itself gets the value, as an environment variable of the secret's name.
     Exposed,
     /// The host puts it into requests; the plugin never has it.
-    Sent(Sent),
+    Sent(Box<Sent>),
 }
 
 /// How a secret is sent.
@@ -281,7 +281,8 @@ impl fmt::Display for SecretGrant {
             SecretUse::Exposed => {
                 write!(f, "secret {name} from {from}, EXPOSED: the plugin itself reads it, as ${name}")
             }
-            SecretUse::Sent(Sent { credential, audience }) => {
+            SecretUse::Sent(sent) => {
+                let Sent { credential, audience } = &**sent;
                 write!(f, "secret {name} from {from}, as {credential}, in {audience}")
             }
         }

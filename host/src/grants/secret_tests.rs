@@ -69,7 +69,7 @@ fn in_the_clear_only_to_this_machine_and_when_it_is_said() {
 fn messages() {
     let sent = |credential, url| {
         let audience = Audience::new(place(url), None, false, &[grant(url, &["GET", "POST"])]).unwrap();
-        SecretUse::Sent(Sent { credential, audience })
+        SecretUse::Sent(Box::new(Sent { credential, audience }))
     };
     let named = |from, used| SecretGrant { name: "token".into(), from, used }.to_string();
     let keyring = SecretSource::Keyring { service: "github".into(), user: "ada".into() };

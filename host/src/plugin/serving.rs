@@ -28,19 +28,21 @@ pub fn serves(home: &Home, config: &Config, plugin: &PluginConfig, file: &Plugin
     let approval = lock.approval(&plugin.name, &file.digest);
     let hold = guarded!("hold", config.new_plugins == NewPlugins::Hold);
     match (&approval, plugin.trust) {
-        (Approval::Changed { approved: digest, .. }, Trust::Approved) if guarded!("waiting", true) => match approved(home, digest) {
-            Some(kept) => Serves::Bytes {
-                file: kept,
-                approval: Approval::Approved,
-                waiting: Some(approval.to_string()),
-            },
-            None if hold => Serves::Held(approval.to_string()),
-            // Nobody kept the approved bytes: the newcomer runs, with nothing.
-            None => {
-                let waiting = Some(approval.to_string());
-                Serves::Bytes { file: file.clone(), approval, waiting }
+        (Approval::Changed { approved: digest, .. }, Trust::Approved) if guarded!("waiting", true) => {
+            match approved(home, digest) {
+                Some(kept) => Serves::Bytes {
+                    file: kept,
+                    approval: Approval::Approved,
+                    waiting: Some(approval.to_string()),
+                },
+                None if hold => Serves::Held(approval.to_string()),
+                // Nobody kept the approved bytes: the newcomer runs, with nothing.
+                None => {
+                    let waiting = Some(approval.to_string());
+                    Serves::Bytes { file: file.clone(), approval, waiting }
+                }
             }
-        },
+        }
         (Approval::Unapproved(reason), Trust::Approved) if hold => Serves::Held(reason.clone()),
         _ => Serves::Bytes { file: file.clone(), approval, waiting: None },
     }

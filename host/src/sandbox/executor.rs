@@ -298,7 +298,7 @@ mod tests {
     fn what_takes_long_goes_on_in_the_slow_lane() {
         let io = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let executor = Executor::start(io.handle()).unwrap();
-        let task = executor.spawn(TaskOwner(1), async {
+        let task = executor.spawn(TaskOwner(1), Begin::There, async {
             let mut lanes = Vec::new();
             for _ in 0..6 {
                 lanes.push(std::thread::current().name().unwrap_or_default().to_owned());

@@ -39,11 +39,11 @@ struct Lines {
 }
 
 impl Lines {
-    fn between(old: Vec<String>, new: Vec<String>) -> Self {
+    fn between(old: &[String], new: &[String]) -> Self {
         let without = |all: &[String], others: &[String]| {
             all.iter().filter(|line| !others.contains(line)).cloned().collect()
         };
-        Self { added: without(&new, &old), removed: without(&old, &new) }
+        Self { added: without(new, old), removed: without(old, new) }
     }
 
     fn is_empty(&self) -> bool {
@@ -83,7 +83,7 @@ impl PluginPlan {
         let name = old.or(new).map(|side| side.config.name.to_string()).unwrap_or_default();
         let words = |side: Option<&Side>| side.map(|side| side.wording.clone()).unwrap_or_default();
         let list = |side: Option<&Side>, of: fn(&Side) -> Vec<String>| side.map(of).unwrap_or_default();
-        let lines = |of: fn(&Side) -> Vec<String>| Lines::between(list(old, of), list(new, of));
+        let lines = |of: fn(&Side) -> Vec<String>| Lines::between(&list(old, of), &list(new, of));
         let definitions = words(old).differences(&words(new));
         let beware = if definitions.is_empty() { Vec::new() } else { shown::hidden(&words(new)) };
         Self {

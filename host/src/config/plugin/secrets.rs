@@ -114,7 +114,7 @@ fn read_sent(
         "aws-sigv4" => read_aws(section, context, faults).map(Credential::AwsSigV4),
         _ => Some(Credential::Bearer),
     };
-    Some(SecretUse::Sent(Sent { credential: credential?, audience: audience? }))
+    Some(SecretUse::Sent(Box::new(Sent { credential: credential?, audience: audience? })))
 }
 
 fn read_oauth(

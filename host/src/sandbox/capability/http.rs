@@ -156,7 +156,7 @@ enum Refusal {
     #[error("an HTTP request of `{plugin}` was refused: {scheme} is not http or https")]
     Scheme { plugin: String, scheme: String },
     #[error("{operation} was not granted to `{plugin}`: {why}; ask the user to grant it in kennel.toml")]
-    Denied { plugin: String, operation: HttpOperation, why: Reason },
+    Denied { plugin: String, operation: Box<HttpOperation>, why: Reason },
     #[error(
         "`{plugin}` made more than {limit} HTTP requests in one call; ask the user to raise its limit `http-requests`"
     )]
@@ -231,7 +231,9 @@ impl Hooks {
                 }
                 Ok((operation, private))
             }
-            Decision::Denied(why) => Err(Refusal::Denied { plugin: plugin(), operation, why }),
+            Decision::Denied(why) => {
+                Err(Refusal::Denied { plugin: plugin(), operation: Box::new(operation), why })
+            }
         }
     }
 

@@ -202,8 +202,10 @@ impl Client {
         }
         // One is enough to refuse: an answer that mixes public and private addresses is an attack or a
         // mistake, and which one would be dialled is up to the network.
-        if guarded!("private-addresses", !to.private && addresses.iter().any(|address| is_blocked(address.ip())))
-        {
+        if guarded!(
+            "private-addresses",
+            !to.private && addresses.iter().any(|address| is_blocked(address.ip()))
+        ) {
             return Err(Error::DestinationIpProhibited);
         }
         Ok(addresses)

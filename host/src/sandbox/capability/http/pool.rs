@@ -59,6 +59,9 @@ impl Drop for Task {
     }
 }
 
+/// What hyper makes of a stream: where requests go in, and what must be driven.
+type Handshaken = (http1::SendRequest<RequestBody>, http1::Connection<TokioIo<Box<dyn Io>>, RequestBody>);
+
 /// An open connection; dropping it cuts it.
 pub(super) struct Open {
     pub(super) sender: http1::SendRequest<RequestBody>,
@@ -74,10 +77,7 @@ pub(super) struct Open {
 impl Open {
     /// Drives a connection until its time is over. `permit` is its place under the plugin's bound.
     pub(super) fn new(
-        (sender, connection): (
-            http1::SendRequest<RequestBody>,
-            http1::Connection<TokioIo<Box<dyn Io>>, RequestBody>,
-        ),
+        (sender, connection): Handshaken,
         address: Option<SocketAddr>,
         absolute: bool,
         meter: Meter,

@@ -82,7 +82,7 @@ impl Guest {
             let same = Resource::new_borrow(stream.rep());
             match view.resolve_next_address(same).map_err(|error| error.downcast().unwrap()) {
                 Ok(Some(wasi::network::IpAddress::Ipv4((a, b, c, d)))) => {
-                    found.push(format!("{a}.{b}.{c}.{d}"))
+                    found.push(format!("{a}.{b}.{c}.{d}"));
                 }
                 Ok(Some(address)) => found.push(format!("{address:?}")),
                 Ok(None) => return Ok(found),
