@@ -2,7 +2,7 @@
 //! a pause, beside one good plugin. What the good one's callers wait is held against what they wait when all is quiet, in
 //! the same run.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
