@@ -105,9 +105,11 @@ fn changed_words_wait_while_the_approved_ones_serve() {
 
     // A person's word, and clients see it at once.
     let client = served(&home);
+    assert!(!listed(&client).contains_key("files__write"));
     home.kennel(["approve", "files"]).success();
-    client.notification("notifications/tools/list_changed");
-    assert!(listed(&client).contains_key("files__write"));
+    while !listed(&client).contains_key("files__write") {
+        client.notification("notifications/tools/list_changed");
+    }
     home.kennel(["plan"]).success();
 }
 
@@ -226,6 +228,9 @@ fn no_name_shadows_or_looks_like_anothers() {
     insta::assert_snapshot!(told(&client).join("\n"));
     // Also in a host that meets all of them at once.
     let other = served(&home);
+    listed(&other);
+    logged(&other, "fi1es__read");
+    logged(&other, "\"both\" belongs to plugin `zz-plain`");
     assert_eq!(told(&other), told(&client));
     for client in [&client, &other] {
         let now = listed(client);
@@ -289,7 +294,7 @@ fn characters_that_deceive_are_seen_or_refused() {
         safe(&home.kennel(args));
     }
     home.kennel(["approve"]).stdout_has("invisible or control characters in description");
-    home.kennel(["plan", "evil"]).stdout_has("\\u{202e}\\u{200b}\\u{e0041}");
+    home.kennel(["approve"]).stdout_has("\\u{202e}\\u{200b}\\u{e0041}");
 
     // What a person saw and approved is passed on as it was written.
     home.kennel(["approve", "evil"]).success();

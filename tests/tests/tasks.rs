@@ -138,7 +138,7 @@ fn a_task_goes_from_working_to_its_result() {
     assert!(failed.get("result").is_none() && failed["statusMessage"] == "own error", "{failed}");
 
     // The budgets are those of any call.
-    home.config("[plugins.chores]\ntrust = \"dev\"\nlimits = { fuel = \"5M\" }\n");
+    home.config("[plugins.chores]\ntrust = \"dev\"\nelicit = true\nlimits = { fuel = \"5M\" }\n");
     client.initialize();
     let end = Instant::now() + PATIENCE;
     loop {

@@ -304,6 +304,12 @@ pub(crate) fn parse_host(text: &str) -> Result<HttpHost, OddRequest> {
     if name.len() > MAX_HOST || !name.split('.').all(plain) {
         return Err(OddRequest::Host);
     }
+    // Of what claims to stand for other letters, only what every reader of URLs takes for the same name.
+    if name.split('.').any(|label| label.starts_with("xn--"))
+        && !matches!(url::Host::parse(&name), Ok(url::Host::Domain(read)) if read == name)
+    {
+        return Err(OddRequest::Host);
+    }
     // The rule of the URL standard, "ends in a number checker": such a host is an IPv4 address or nothing,
     // because getaddrinfo reads `0x7f.1`, `017700000001` and `2130706433` as 127.0.0.1.
     let last = name.rsplit('.').next().unwrap_or_default();

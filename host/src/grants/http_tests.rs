@@ -32,6 +32,7 @@ fn hosts_have_one_reading() {
         ("API.Example.ORG.", Ok("api.example.org:443")),
         ("a_b.example:8443", Ok("a_b.example:8443")),
         ("xn--bcher-kva.example", Ok("xn--bcher-kva.example:443")),
+        ("xn--a.example", Err(OddRequest::Host)),
         ("127.0.0.1", Ok("127.0.0.1:443")),
         ("127.0.0.1.", Ok("127.0.0.1:443")),
         ("[::1]:1", Ok("[::1]:1")),

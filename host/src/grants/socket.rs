@@ -146,11 +146,11 @@ pub(super) fn decide_connect(
 fn misfit(grant: &SocketGrant, address: Option<IpAddr>, port: u16, names: &[HttpHost]) -> Option<SocketDeny> {
     let by_address =
         address.is_some_and(|address| grant.host.fits(&HttpHost::Address(address.to_canonical())));
-    if !by_address && !names.iter().any(|name| grant.host.fits(name)) {
+    if guarded!("socket-host", !by_address && !names.iter().any(|name| grant.host.fits(name))) {
         Some(SocketDeny::Host)
-    } else if grant.port != port {
+    } else if guarded!("socket-port", grant.port != port) {
         Some(SocketDeny::Port)
-    } else if !grant.private_addresses && address.is_some_and(is_blocked) {
+    } else if guarded!("socket-private", !grant.private_addresses && address.is_some_and(is_blocked)) {
         Some(SocketDeny::Private)
     } else {
         None

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::grants::Wording;
+use crate::observe::escape_for_people;
 use crate::sandbox::contract::{Prompt, ResourceTemplate, Tool};
 use crate::sandbox::{
     CallContext, CallError, Complete, GetPrompt, ListPrompts, ListResources, ListTemplates, ListTools,
@@ -52,7 +53,7 @@ pub enum DefinitionsError {
     #[error("it lists more than {MAX_ITEMS} {0}")]
     TooMany(&'static str),
     /// A name no client could use.
-    #[error("its {what} {name:?} has no usable name; use 1 to {MAX_NAME} of a-z, A-Z, 0-9, \"_\" and \"-\"")]
+    #[error("its {what} {} has no usable name; use 1 to {MAX_NAME} of a-z, A-Z, 0-9, \"_\" and \"-\"", quoted(.name))]
     Name {
         /// `tool` or `prompt`.
         what: &'static str,
@@ -60,7 +61,7 @@ pub enum DefinitionsError {
         name: String,
     },
     /// Two of one name.
-    #[error("it lists the {what} {name:?} twice")]
+    #[error("it lists the {what} {} twice", quoted(.name))]
     Twice {
         /// `tool`, `prompt` or `template`.
         what: &'static str,
@@ -85,6 +86,11 @@ fn plainly(error: &CallError) -> String {
         CallError::Limit(hit) => format!("limit: {} ({}), more than listing may take", hit.budget, hit.bound),
         error => error.to_string(),
     }
+}
+
+/// A name that may hold anything, for people.
+fn quoted(name: &str) -> String {
+    escape_for_people(&format!("{name:?}")).into_owned()
 }
 
 impl Definitions {

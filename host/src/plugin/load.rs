@@ -171,7 +171,8 @@ impl Loader {
         let Component { code, interface, asked, mut definitions } = self.read(file).await?;
         let (mut approval, mut drift) = (approval, None);
         let unpinned;
-        if let Some(pin) = pin.filter(|pin| definitions.wording().is_ok_and(|now| now.hashes() != **pin)) {
+        let other = |pin: &&grants::Definitions| definitions.wording().is_ok_and(|now| now.hashes() != **pin);
+        if let Some(pin) = guarded!("pinned-words", pin.filter(other), without None) {
             let why = "what it offers is not what was approved with these bytes";
             drift = Some(format!(
                 "{why}; look at it with `kennel plan {0}` and run `kennel approve {0}`",

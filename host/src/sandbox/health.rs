@@ -62,7 +62,7 @@ impl Out {
 impl Health {
     /// Whether a call may begin.
     pub(super) fn check(&self, now: Instant) -> Result<(), SitsOut> {
-        match self.state().out.as_ref().and_then(|out| out.left(now)) {
+        match guarded!("sits-out", self.state().out.as_ref().and_then(|out| out.left(now)), without None) {
             Some(out) => Err(out),
             None => Ok(()),
         }

@@ -85,6 +85,7 @@ pub struct Finished<T> {
 impl<T> Finished<T> {
     /// Everything that leaves the sandbox passes here.
     fn scrub<O: Enter<Output = T>>(&mut self, by: &Scrubber) {
+        guarded!("secret-results", without { return; });
         match &mut self.result {
             Ok(output) => O::scrub(output, by),
             Err(error) => error.scrub(by),
@@ -218,7 +219,7 @@ impl Program {
     /// Ends every call, those that wait too, and refuses new ones: `what` was taken back. Says whether this is news.
     pub fn revoke(&self, what: String) -> bool {
         let news = self.revoked.what.set(what).is_ok();
-        self.revoked.token.cancel();
+        guarded!("revoked", self.revoked.token.cancel(), without());
         news
     }
 

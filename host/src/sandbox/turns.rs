@@ -63,7 +63,7 @@ impl Turns {
         };
         Arc::new(Self {
             concurrency,
-            caller_concurrency: limits.caller_concurrency.clamp(1, concurrency),
+            caller_concurrency: guarded!("caller-concurrency", limits.caller_concurrency.clamp(1, concurrency), without concurrency),
             queue: limits.queue,
             caller_rate: limits.caller_rate,
             state: Mutex::new(state),
@@ -129,9 +129,11 @@ impl State {
 
     /// Counts a call towards both rates, or neither.
     fn count(&mut self, caller: &str, now: Instant) -> Result<(), Busy> {
-        self.rate.check(now).map_err(|again| Busy::Rate { key: "rate", again })?;
+        guarded!("rate", self.rate.check(now), without Ok(()))
+            .map_err(|again| Busy::Rate { key: "rate", again })?;
         if let Some(caller) = self.callers.get_mut(caller) {
-            caller.rate.check(now).map_err(|again| Busy::Rate { key: "caller-rate", again })?;
+            guarded!("caller-rate", caller.rate.check(now), without Ok(()))
+                .map_err(|again| Busy::Rate { key: "caller-rate", again })?;
             caller.rate.count(now);
         }
         self.rate.count(now);
@@ -151,7 +153,7 @@ impl State {
             return Ok(None);
         }
         let own = caller.waiting;
-        if guarded!("queue", self.waiting >= turns.queue && !self.make_room(own)) {
+        if guarded!("queue", self.waiting >= turns.queue && !guarded!("fair-queue", self.make_room(own))) {
             return Err(Busy::Queue(self.waiting));
         }
         let (tell, verdict) = oneshot::channel();

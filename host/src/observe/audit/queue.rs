@@ -137,7 +137,7 @@ impl<U: Serialize + Send + 'static> Audit<U> {
                     return Err(Unwritable::Failing("the disk does not answer".into()));
                 }
             }
-            if shared.failing.load(Ordering::Acquire) {
+            if guarded!("audit-disk", shared.failing.load(Ordering::Acquire)) {
                 let why = shared.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 return Err(Unwritable::Failing(why));
             }
@@ -145,7 +145,7 @@ impl<U: Serialize + Send + 'static> Audit<U> {
         let free = shared.taken.fetch_add(1, Ordering::Relaxed) < PLACES;
         if !free {
             shared.free(1);
-            if self.inner.when_full == WhenFull::Refuse {
+            if guarded!("audit-full", self.inner.when_full == WhenFull::Refuse) {
                 return Err(Unwritable::Full);
             }
         }

@@ -114,7 +114,7 @@ pub(super) struct Overdrawn;
 
 impl Traffic {
     pub(super) fn spent(&self) -> bool {
-        self.counters.moved() > self.bound
+        guarded!("network-bytes", self.counters.moved() > self.bound)
     }
 
     pub(super) fn left(&self, bytes: usize) {

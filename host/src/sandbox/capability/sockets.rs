@@ -157,7 +157,7 @@ impl Gate {
                         self.plugin
                     ));
                 }
-                return !chosen;
+                return guarded!("binding", !chosen, without true);
             }
             SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => return false,
             SocketAddrUse::TcpConnect => SocketKind::Tcp,
@@ -243,7 +243,8 @@ impl Call {
             ));
             return Err(ErrorCode::AccessDenied);
         }
-        let place = self.gate.open.clone().try_acquire_owned().map_err(|_| {
+        let place = self.gate.open.clone().try_acquire_owned();
+        let place = place.map_err(|_| {
             self.denials.add(format!(
                 "`{plugin}` has {} sockets open at once; ask the user to raise its limit `sockets`",
                 self.gate.most_open

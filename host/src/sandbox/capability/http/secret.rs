@@ -118,7 +118,7 @@ async fn pass(
         {
             oauth::forget(gate, index).await;
         }
-        Ok(answer::clean(response, scrubber)?)
+        Ok(guarded!("secret-answers", answer::clean(response, scrubber)?, without response))
     };
     match (passed.await, written.get()) {
         (Err(_), Some(name)) => {
@@ -158,7 +158,8 @@ async fn put_in(
     fill_target(gate, operation, &mut parts, &mut carried)?;
     let mut signer = None;
     for (index, held) in gate.secrets.held().iter().enumerate() {
-        let Some(sent) = held.grant.sent().filter(|sent| sent.audience.misses(operation).is_none()) else {
+        let ours = |sent: &&Sent| guarded!("secret-audience", sent.audience.misses(operation).is_none(), without true);
+        let Some(sent) = held.grant.sent().filter(ours) else {
             continue;
         };
         let value = held.value.expose_secret();
@@ -212,7 +213,7 @@ fn lookup_for<'g>(
     operation: &HttpOperation,
 ) -> Result<(&'g Held, &'g Sent), Refusal> {
     let (held, sent) = lookup(gate, name)?;
-    match sent.audience.misses(operation) {
+    match guarded!("secret-audience", sent.audience.misses(operation), without None) {
         None => Ok((held, sent)),
         Some(_) => Err(Refusal::Audience { name: name.to_owned(), audience: sent.audience.to_string() }),
     }

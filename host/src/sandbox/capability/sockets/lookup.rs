@@ -43,7 +43,7 @@ impl SocketsView<'_> {
         let plugin = call.gate.plugin.clone();
         // Refused ones count too, or a guest could probe the grants for ever.
         call.lookups = call.lookups.saturating_add(1);
-        if call.lookups > call.most_lookups {
+        if guarded!("look-ups-counted", call.lookups > call.most_lookups) {
             call.denials.add(format!(
                 "`{plugin}` looked up more than {} names in one call; ask the user to raise its limit `lookups`",
                 call.most_lookups
@@ -65,7 +65,8 @@ impl SocketsView<'_> {
             let found = found.map_err(|_| ErrorCode::NameUnresolvable)?;
             let addresses: Vec<_> =
                 found.into_iter().map(|found| found.ip().to_canonical()).take(MAX_ADDRESSES).collect();
-            if !private && addresses.iter().any(|address| is_blocked(*address)) {
+            if guarded!("look-ups-private", !private && addresses.iter().any(|address| is_blocked(*address)))
+            {
                 denials.add(format!(
                     "{name} was not looked up for `{plugin}`: the host has a private, local or reserved address; if \
                      that is meant, ask the user to add `private-addresses` to the grant"
