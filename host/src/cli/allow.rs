@@ -43,7 +43,7 @@ pub struct Args {
     /// The path under which the plugin sees the directory [default: its own]; of a secret, as what it is sent:
     /// `bearer`, `basic:USER`, `header:NAME` or `query:KEY`
     #[arg(long = "as", value_name = "PATH|CREDENTIAL", requires = "named")]
-    named: Option<String>,
+    known_as: Option<String>,
     /// Of the directory only files with these extensions, such as md,txt
     #[arg(long, value_name = "EXT,...", value_delimiter = ',', requires = "dir")]
     extensions: Vec<String>,
@@ -121,9 +121,9 @@ pub fn run(
 impl Args {
     fn wanted(&self, here: &Path) -> Result<Vec<Allow>, Failure> {
         let methods = if self.http.is_empty() { self.methods.as_slice() } else { &[] };
-        let sent_as = self.named.as_deref().filter(|_| self.dir.is_empty());
+        let sent_as = self.known_as.as_deref().filter(|_| self.dir.is_empty());
         let secret = self.secret.text(sent_as, methods, here)?;
-        let guest = self.named.clone().filter(|_| sent_as.is_none());
+        let guest = self.known_as.clone().filter(|_| sent_as.is_none());
         if guest.is_some() && secret.is_some() {
             return Err(Failure::new(
                 "--as: is it the directory's or the secret's? Grant them one after the other",
