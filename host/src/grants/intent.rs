@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The words that [`Intent`] reads, for a person who wrote others.
-const FORMS: &str = "read PATH, write PATH, list PATH, mkdir PATH, METHOD URL, tcp HOST:PORT, udp HOST:PORT, resolve HOST, env NAME, state [SIZE], elicit, sample, roots";
+const FORMS: &str = "read PATH, write PATH, list PATH, mkdir PATH, METHOD URL, tcp HOST:PORT, udp HOST:PORT, resolve HOST, env NAME, secret NAME METHOD URL, state [SIZE], elicit, sample, roots";
 
 /// An operation that owns its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Intent {
     Lookup(HttpHost),
     /// An environment variable.
     Env(String),
+    /// A secret in a request.
+    Secret(String, HttpOperation),
     /// The store, so that it holds so many bytes.
     State(u64),
     /// Ask the person.
@@ -47,6 +49,9 @@ pub enum IntentError {
     /// A request that no plugin can send.
     #[error("{0:?}: {1}")]
     Odd(String, OddRequest),
+    /// Not a name.
+    #[error("{0:?} is an address, which needs no looking up")]
+    Address(String),
     /// Not a size.
     #[error("{0}")]
     Size(String),
@@ -68,6 +73,7 @@ impl Intent {
             }
             Self::Lookup(name) => Operation::Lookup(name),
             Self::Env(name) => Operation::Env(name),
+            Self::Secret(name, request) => Operation::Secret { name, request },
             Self::State(bytes) => Operation::State { bytes: *bytes },
             Self::Elicit => Operation::Elicit,
             Self::Sample => Operation::Sample,
@@ -97,9 +103,16 @@ impl FromStr for Intent {
             ("tcp", to) if !to.is_empty() => connect(SocketKind::Tcp, to)?,
             ("udp", to) if !to.is_empty() => connect(SocketKind::Udp, to)?,
             ("resolve", name) if !name.is_empty() => {
-                Self::Lookup(parse_host(name).map_err(|why| IntentError::Odd(name.to_owned(), why))?)
+                match parse_host(name).map_err(|why| IntentError::Odd(name.to_owned(), why))? {
+                    HttpHost::Address(_) => return Err(IntentError::Address(name.to_owned())),
+                    host => Self::Lookup(host),
+                }
             }
             ("env", name) if !name.is_empty() => Self::Env(name.to_owned()),
+            ("secret", rest) => match rest.split_whitespace().collect::<Vec<_>>()[..] {
+                [name, method, url] => Self::Secret(name.to_owned(), request(method, url)?),
+                _ => return Err(IntentError::Form(text.to_owned())),
+            },
             ("state", "") => Self::State(0),
             ("state", size) => {
                 Self::State(units::parse_size(size).map_err(|e| IntentError::Size(e.to_string()))?)
@@ -155,6 +168,7 @@ impl fmt::Display for Intent {
             }
             Self::Lookup(name) => write!(f, "resolve {name}"),
             Self::Env(name) => write!(f, "env {name}"),
+            Self::Secret(name, request) => write!(f, "secret {name} {request}"),
             Self::State(0) => f.write_str("state"),
             Self::State(bytes) => write!(f, "state {}", units::show_size(*bytes)),
             Self::Elicit => f.write_str("elicit"),
@@ -182,6 +196,7 @@ mod tests {
             ("udp [::1]:53", "udp [::1]:53"),
             ("resolve DB.example.org.", "resolve db.example.org"),
             ("env HOME", "env HOME"),
+            ("secret token  GET https://a.org/v1?x", "secret token GET https://a.org:443/v1"),
             ("state", "state"),
             ("state 5MiB", "state 5MiB"),
             ("elicit", "elicit"),
@@ -203,6 +218,10 @@ mod tests {
             "GET ftp://a",
             "GET http://a/../b",
             "state x",
+            "secret token",
+            "resolve 192.0.2.1",
+            "secret token GET",
+            "secret token GET a.org",
         ];
         let all: Vec<_> = texts.iter().map(|text| text.parse::<Intent>().unwrap_err().to_string()).collect();
         insta::assert_snapshot!(all.join("\n"));
