@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::observe::Decisions;
+use crate::observe::{Decisions, Recorder};
 
 /// Counts of one call, shared by the wrappers (streams, sockets, bodies) that outlive a host
 /// function's borrow of the store.
@@ -18,9 +18,22 @@ pub struct Counters {
     files_opened: AtomicU32,
     log_lines: AtomicU32,
     decisions: Mutex<Decisions>,
+    recorder: Option<Arc<Recorder>>,
 }
 
 impl Counters {
+    /// For a call of which somebody keeps each operation; `None` is nobody.
+    #[must_use]
+    pub fn recorded(recorder: Option<Arc<Recorder>>) -> Self {
+        Self { recorder, ..Self::default() }
+    }
+
+    /// Whoever keeps each operation. Mostly nobody does, and then nothing of it may cost anything.
+    #[must_use]
+    pub fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_deref()
+    }
+
     /// Adds to what the guest owes for work done on its behalf: one unit of fuel a byte moved, and
     /// whatever else a host function finds fair. Settled at the next crossing of the border.
     pub fn charge(&self, fuel: u64) {

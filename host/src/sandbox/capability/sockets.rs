@@ -124,9 +124,10 @@ impl Configured {
         // Without a check wasmtime-wasi refuses every address; most plugins have no sockets.
         if tcp || udp {
             let (gate, known, denials) = (self.gate.clone(), known.clone(), denials.clone());
+            let counters = counters.clone();
             let mut builder = WasiCtxBuilder::new();
             builder.allow_tcp(tcp).allow_udp(udp).socket_addr_check(move |address, what| {
-                let allowed = gate.allows(address, what, &known, &denials);
+                let allowed = gate.allows(address, what, &known, &denials, &counters);
                 Box::pin(std::future::ready(allowed))
             });
             wasi.sockets().clone_from(builder.build().sockets());
@@ -145,7 +146,14 @@ impl Configured {
 
 impl Gate {
     /// Whether wasmtime-wasi may use an address so. Called right before the system is, with the very same address.
-    fn allows(&self, address: SocketAddr, what: SocketAddrUse, known: &Known, denials: &Denials) -> bool {
+    fn allows(
+        &self,
+        address: SocketAddr,
+        what: SocketAddrUse,
+        known: &Known,
+        denials: &Denials,
+        counters: &Counters,
+    ) -> bool {
         let kind = match what {
             // Any free port of the machine's choice is all that going out takes.
             SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => {
@@ -166,7 +174,13 @@ impl Gate {
         let names = known.names(address.ip());
         let operation =
             Operation::Connect { kind, address: Some(address.ip()), port: address.port(), names: &names };
-        match decide(&self.grants, &operation) {
+        let decision = decide(&self.grants, &operation);
+        if let Some(recorder) = counters.recorder()
+            && !matches!(what, SocketAddrUse::UdpReceive)
+        {
+            recorder.decided(&operation, decision);
+        }
+        match decision {
             Decision::Allowed(_) => true,
             Decision::Denied(why) => {
                 // What a stranger sends is dropped, and no doing of the plugin.

@@ -50,9 +50,11 @@ impl SocketsView<'_> {
             ));
             return Err(ErrorCode::AccessDenied);
         }
-        let Decision::Allowed(Rule::Lookup { private }) =
-            decide(&call.gate.grants, &Operation::Lookup(&name))
-        else {
+        let decision = decide(&call.gate.grants, &Operation::Lookup(&name));
+        if let Some(recorder) = call.traffic.counters.recorder() {
+            recorder.decided(&Operation::Lookup(&name), decision);
+        }
+        let Decision::Allowed(Rule::Lookup { private }) = decision else {
             call.denials.add(format!(
                 "looking up {name} was not granted to `{plugin}`: no grant names this host; ask the user to grant it in \
                  kennel.toml"
