@@ -1,15 +1,18 @@
 //! `kennel allow`: writes grants into `kennel.toml` in place. How the file is edited is `config`'s; what is here is what
-//! a person types and reads.
+//! a person types.
+
+mod secret;
 
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::config::edit::{self, Allow, Edited};
+use crate::config::edit::{self, Allow};
 use crate::config::{Home, Surroundings};
-use crate::grants::{DirectoryMode, PluginName};
+use crate::grants::{DirectoryMode, PluginName, SocketKind};
 
 use super::Failure;
+use super::edited::{absolute, put};
 use super::holder::Written;
 
 /// Grant a plugin something, in kennel.toml
@@ -22,30 +25,51 @@ use super::holder::Written;
 ///   kennel allow weather-us --http https://api.weather.gov
 ///
 ///   kennel allow memory --state 4MiB
+///
+///   kennel allow issues --http https://api.example.org --secret token --from env:TOKEN --as bearer
+///     --for https://api.example.org
 #[derive(Clone, Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true)
-    .args(["dir", "http", "env", "state", "elicit", "sample", "roots"]))]
+    .args(["dir", "http", "tcp", "udp", "resolve", "env", "secret", "state", "elicit", "sample", "roots", "limit"]))]
+#[command(group = clap::ArgGroup::new("places").multiple(true).args(["http", "tcp", "udp"]))]
+#[command(group = clap::ArgGroup::new("requests").multiple(true).args(["http", "secret"]))]
+#[command(group = clap::ArgGroup::new("named").multiple(true).args(["dir", "secret"]))]
 pub struct Args {
     /// The plugin
     plugin: PluginName,
     /// A directory, to read only (`:ro`, which holds when nothing is said) or to change too (`:rw`)
     #[arg(long, value_name = "PATH[:ro|rw]")]
     dir: Vec<String>,
-    /// The path under which the plugin sees the directory [default: its own]
-    #[arg(long = "as", value_name = "PATH", requires = "dir")]
-    guest: Option<String>,
+    /// The path under which the plugin sees the directory [default: its own]; of a secret, as what it is sent:
+    /// `bearer`, `basic:USER`, `header:NAME` or `query:KEY`
+    #[arg(long = "as", value_name = "PATH|CREDENTIAL", requires = "named")]
+    named: Option<String>,
     /// Of the directory only files with these extensions, such as md,txt
     #[arg(long, value_name = "EXT,...", value_delimiter = ',', requires = "dir")]
     extensions: Vec<String>,
     /// Requests to this scheme, host, port and path prefix; `*.example.org` is every host below it
     #[arg(long, value_name = "URL")]
     http: Vec<String>,
-    /// With these methods [default: GET,HEAD]
-    #[arg(long, value_name = "METHOD,...", value_delimiter = ',', requires = "http")]
+    /// With these methods [default: GET,HEAD]; without --http, those of the requests a secret goes into
+    #[arg(long, value_name = "METHOD,...", value_delimiter = ',', requires = "requests")]
     methods: Vec<String>,
+    /// TCP to this host and port
+    #[arg(long, value_name = "HOST:PORT")]
+    tcp: Vec<String>,
+    /// UDP to this host and port, and what it answers
+    #[arg(long, value_name = "HOST:PORT")]
+    udp: Vec<String>,
+    /// That a name is looked up, besides those of hosts granted otherwise
+    #[arg(long, value_name = "NAME")]
+    resolve: Vec<String>,
+    /// Also when the host has a private or local address
+    #[arg(long, requires = "places")]
+    private_addresses: bool,
     /// An environment variable with its value; your own environment is never passed on
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<String>,
+    #[command(flatten)]
+    secret: secret::Args,
     /// A store of its own of at most so much, such as 4MiB
     #[arg(long, value_name = "SIZE")]
     state: Option<String>,
@@ -58,6 +82,9 @@ pub struct Args {
     /// To ask which directories the client works in
     #[arg(long)]
     roots: bool,
+    /// A limit of its calls, such as fuel=50_000_000 or deadline=2m; `kennel inspect` shows them
+    #[arg(long, value_name = "LIMIT=VALUE")]
+    limit: Vec<String>,
 }
 
 /// Writes them. `here` is where relative paths begin.
@@ -73,8 +100,8 @@ pub fn run(
 ) -> Result<ExitCode, Failure> {
     let wanted = args.wanted(here)?;
     home.create()?;
-    let edited = edit::allow(home, surroundings, &args.plugin, &wanted)?;
-    tell(&args.plugin, &edited, out)?;
+    let edit = edit::allow(home, surroundings, &args.plugin, &wanted)?;
+    put(edit, "allowed", &args.plugin, home, surroundings, out)?;
     // What was written may still not be held, and whoever wrote it wants to know now.
     let written = Written::read(home, surroundings)?;
     for holder in written.holders(Some(&args.plugin))? {
@@ -93,7 +120,16 @@ pub fn run(
 
 impl Args {
     fn wanted(&self, here: &Path) -> Result<Vec<Allow>, Failure> {
-        if self.guest.is_some() && self.dir.len() != 1 {
+        let methods = if self.http.is_empty() { self.methods.as_slice() } else { &[] };
+        let sent_as = self.named.as_deref().filter(|_| self.dir.is_empty());
+        let secret = self.secret.text(sent_as, methods, here)?;
+        let guest = self.named.clone().filter(|_| sent_as.is_none());
+        if guest.is_some() && secret.is_some() {
+            return Err(Failure::new(
+                "--as: is it the directory's or the secret's? Grant them one after the other",
+            ));
+        }
+        if guest.is_some() && self.dir.len() != 1 {
             return Err(Failure::new("--as: names one directory; give one --dir with it"));
         }
         let mut all = Vec::new();
@@ -105,14 +141,21 @@ impl Args {
             };
             all.push(Allow::Directory {
                 path: absolute(path, here)?,
-                guest: self.guest.clone(),
+                guest: guest.clone(),
                 mode,
                 extensions: self.extensions.clone(),
             });
         }
+        let private = self.private_addresses;
         for url in &self.http {
-            all.push(Allow::Http { url: url.clone(), methods: self.methods.clone() });
+            all.push(Allow::Http { url: url.clone(), methods: self.methods.clone(), private });
         }
+        for (kind, places) in [(SocketKind::Tcp, &self.tcp), (SocketKind::Udp, &self.udp)] {
+            all.extend(places.iter().map(|to| Allow::Socket { kind, to: to.clone(), private }));
+        }
+        all.extend(self.resolve.iter().cloned().map(Allow::Resolve));
+        // After HTTP, within which it has to be.
+        all.extend(secret.map(Allow::Secret));
         for text in &self.env {
             let (name, value) = text
                 .split_once('=')
@@ -123,35 +166,12 @@ impl Args {
         all.extend(self.elicit.then_some(Allow::Elicit));
         all.extend(self.sample.then_some(Allow::Sample));
         all.extend(self.roots.then_some(Allow::Roots));
+        for text in &self.limit {
+            let (name, to) = text
+                .split_once('=')
+                .ok_or_else(|| Failure::new(format!("--limit {text}: write LIMIT=VALUE")))?;
+            all.push(Allow::Limit { name: name.to_owned(), to: to.to_owned() });
+        }
         Ok(all)
     }
-}
-
-/// A path as it is written into the file, where relative paths would begin elsewhere and `$` has a meaning.
-pub(super) fn absolute(path: &str, here: &Path) -> Result<String, Failure> {
-    if path == "~" || path.starts_with("~/") {
-        return Ok(path.replace('$', "$$"));
-    }
-    let joined = here.join(path);
-    // Without `.` and the slash at the end, but with links as they are: a person reads it.
-    let clean: std::path::PathBuf = joined.components().collect();
-    let text = clean.to_str().ok_or_else(|| Failure::new(format!("{}: is not UTF-8", clean.display())))?;
-    Ok(text.replace('$', "$$"))
-}
-
-/// Prints what an edit gave and took.
-pub(super) fn tell(plugin: &PluginName, edited: &Edited, out: &mut dyn Write) -> Result<(), Failure> {
-    let (before, now) = (edited.before.describe(), edited.now.describe());
-    for line in before.iter().filter(|line| !now.contains(line)) {
-        writeln!(out, "{plugin}: taken back: {line}")?;
-    }
-    for line in now.iter().filter(|line| !before.contains(line)) {
-        writeln!(out, "{plugin}: granted: {line}")?;
-    }
-    match (edited.changed, before == now) {
-        (false, _) => writeln!(out, "{plugin}: nothing to change")?,
-        (true, true) => writeln!(out, "{plugin}: changed")?,
-        _ => {}
-    }
-    Ok(())
 }

@@ -311,7 +311,7 @@ fn record(
 }
 
 /// Who is at the machine, as the system calls them.
-fn user(surroundings: &Surroundings) -> String {
+pub(super) fn user(surroundings: &Surroundings) -> String {
     let user = ["LOGNAME", "USER"].into_iter().find_map(|name| surroundings.variable(name));
     let user = user.and_then(|name| name.into_string().ok());
     user.unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))

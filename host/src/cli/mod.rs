@@ -7,6 +7,7 @@ pub mod call;
 mod candidates;
 pub mod check;
 pub mod client_config;
+mod edited;
 pub mod explain;
 pub mod grants;
 mod holder;

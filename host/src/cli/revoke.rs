@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use crate::config::edit::{self, Revoke};
 use crate::config::{Home, Surroundings};
-use crate::grants::PluginName;
+use crate::grants::{PluginName, SocketKind};
 
 use super::Failure;
-use super::allow::{absolute, tell};
+use super::edited::{absolute, put};
 
 /// Take grants of a plugin back, in kennel.toml
 ///
@@ -23,22 +23,34 @@ use super::allow::{absolute, tell};
 ///   kennel revoke memory --all
 #[derive(Clone, Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true)
-    .args(["dir", "http", "env", "state", "elicit", "sample", "roots", "all"]))]
+    .args(["dir", "http", "tcp", "udp", "resolve", "env", "secret", "state", "elicit", "sample", "roots", "all"]))]
 pub struct Args {
     /// The plugin
     plugin: PluginName,
     /// A directory, by its path on this machine or the path the plugin sees
     #[arg(long, value_name = "PATH")]
     dir: Vec<String>,
-    /// Requests to this place
+    /// Requests to this place; secrets that go there have to go with it
     #[arg(long, value_name = "URL")]
     http: Vec<String>,
     /// Only these methods
     #[arg(long, value_name = "METHOD,...", value_delimiter = ',', requires = "http")]
     methods: Vec<String>,
+    /// TCP to this host and port
+    #[arg(long, value_name = "HOST:PORT")]
+    tcp: Vec<String>,
+    /// UDP to this host and port
+    #[arg(long, value_name = "HOST:PORT")]
+    udp: Vec<String>,
+    /// That a name is looked up
+    #[arg(long, value_name = "NAME")]
+    resolve: Vec<String>,
     /// An environment variable
     #[arg(long, value_name = "NAME")]
     env: Vec<String>,
+    /// A secret
+    #[arg(long, value_name = "NAME")]
+    secret: Vec<String>,
     /// Its store; what is in it stays on the disk
     #[arg(long)]
     state: bool,
@@ -52,7 +64,7 @@ pub struct Args {
     #[arg(long)]
     roots: bool,
     /// Everything; settings and limits stay
-    #[arg(long, conflicts_with_all = ["dir", "http", "env", "state", "elicit", "sample", "roots"])]
+    #[arg(long, conflicts_with_all = ["dir", "http", "tcp", "udp", "resolve", "env", "secret", "state", "elicit", "sample", "roots"])]
     all: bool,
 }
 
@@ -74,6 +86,11 @@ pub fn run(
     for url in &args.http {
         all.push(Revoke::Http { url: url.clone(), methods: args.methods.clone() });
     }
+    for (kind, places) in [(SocketKind::Tcp, &args.tcp), (SocketKind::Udp, &args.udp)] {
+        all.extend(places.iter().map(|to| Revoke::Socket(kind, to.clone())));
+    }
+    all.extend(args.resolve.iter().cloned().map(Revoke::Resolve));
+    all.extend(args.secret.iter().cloned().map(Revoke::Secret));
     all.extend(args.env.iter().cloned().map(Revoke::Env));
     all.extend(args.state.then_some(Revoke::State));
     all.extend(args.elicit.then_some(Revoke::Elicit));
@@ -81,8 +98,8 @@ pub fn run(
     all.extend(args.roots.then_some(Revoke::Roots));
     all.extend(args.all.then_some(Revoke::All));
     home.create()?;
-    let edited = edit::revoke(home, surroundings, &args.plugin, &all)?;
-    tell(&args.plugin, &edited, out)?;
+    let edit = edit::revoke(home, surroundings, &args.plugin, &all)?;
+    put(edit, "revoked", &args.plugin, home, surroundings, out)?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! Takes entries out of a TOML document without taking comments along that are not theirs: lines directly above an
 //! entry go with it, what stands above a blank line stays.
 
-use toml_edit::{DocumentMut, Item, RawString, Table, TableLike, Value};
+use toml_edit::{Array, DocumentMut, Item, RawString, Table, TableLike, Value};
 
 /// Comments that lost the entry below them, with the place of that entry in the document, if it had one.
 #[derive(Debug, Default)]
@@ -80,9 +80,9 @@ pub(super) fn remove_entries(
             (tables.len() != before, tables.is_empty())
         }
         Item::Value(Value::Array(array)) => {
-            let before = array.len();
-            array.retain(|value| !value.as_inline_table().is_some_and(|table| fits(table as &dyn TableLike)));
-            (array.len() != before, array.is_empty())
+            let goes =
+                |value: &Value| value.as_inline_table().is_some_and(|table| fits(table as &dyn TableLike));
+            (remove_items(array, &goes), array.is_empty())
         }
         _ => return None,
     };
@@ -93,6 +93,32 @@ pub(super) fn remove_entries(
         section.remove(key);
     }
     Some(left)
+}
+
+/// Removes the items of a list that fit; says whether any did. A comment at the end of a line goes with the item before
+/// it, which has it behind its comma.
+pub(super) fn remove_items(array: &mut Array, fits: &dyn Fn(&Value) -> bool) -> bool {
+    fn lines(text: Option<&RawString>) -> (String, String) {
+        let text = text.and_then(RawString::as_str).unwrap_or_default();
+        let (first, rest) = text.split_at(text.find('\n').map_or(0, |end| end + 1));
+        (first.to_owned(), rest.to_owned())
+    }
+    let before = array.len();
+    loop {
+        let found = array.iter().position(fits);
+        let Some(index) = found else { return array.len() != before };
+        let (of_the_one_before, _) = lines(array.remove(index).decor().prefix());
+        match array.get_mut(index) {
+            Some(next) => {
+                let (_, rest) = lines(next.decor().prefix());
+                next.decor_mut().set_prefix(of_the_one_before + &rest);
+            }
+            None => {
+                let (_, rest) = lines(Some(array.trailing()));
+                array.set_trailing(of_the_one_before + &rest);
+            }
+        }
+    }
 }
 
 /// Puts comments that lost their entry before the next one, or at the document's end.

@@ -5,10 +5,17 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, TableLike, Value, value};
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value, value};
 
-use super::{Config, ConfigError, Fault, Home, MAX_CONFIG, Surroundings, comments};
-use crate::grants::{DEFAULT_METHODS, DirectoryMode, Grants, HttpPlace, PluginName, shared_file};
+use super::{AuditConfig, Config, ConfigError, Fault, Home, MAX_CONFIG, Surroundings, comments};
+use crate::grants::{DirectoryMode, Grants, PluginName, SocketKind, shared_file};
+use tables::{change_first, list, push, set, texts};
+
+mod network;
+mod secret;
+mod tables;
+
+pub use secret::{SecretAs, SecretText};
 
 /// The keys of a plugin that grant something.
 const GRANT_KEYS: [&str; 11] =
@@ -34,7 +41,22 @@ pub enum Allow {
         url: String,
         /// Upper case; the default ones when there are none.
         methods: Vec<String>,
+        /// Whether private and local addresses may be dialled too; what is written stays when not.
+        private: bool,
     },
+    /// TCP or UDP to a host and port.
+    Socket {
+        /// Which.
+        kind: SocketKind,
+        /// Host and port.
+        to: String,
+        /// As for HTTP.
+        private: bool,
+    },
+    /// To look up this name.
+    Resolve(String),
+    /// A secret.
+    Secret(SecretText),
     /// An environment variable.
     Env {
         /// Its name.
@@ -50,6 +72,13 @@ pub enum Allow {
     Sample,
     /// To ask for the client's directories.
     Roots,
+    /// No grant: a limit of its calls.
+    Limit {
+        /// Its key.
+        name: String,
+        /// As it is written: a size, a duration or a number.
+        to: String,
+    },
 }
 
 /// Something to take back, as a person says it.
@@ -64,6 +93,12 @@ pub enum Revoke {
         /// Upper case.
         methods: Vec<String>,
     },
+    /// TCP or UDP to this host and port.
+    Socket(SocketKind, String),
+    /// To look up this name.
+    Resolve(String),
+    /// The secret of this name.
+    Secret(String),
     /// An environment variable.
     Env(String),
     /// The store.
@@ -122,20 +157,56 @@ pub enum EditError {
     Form(String),
 }
 
-/// Writes these grants for this plugin.
+/// An edit that was made and checked, and is not written yet. Other writers wait for it.
+#[derive(Debug)]
+pub struct Prepared {
+    guard: shared_file::Guard,
+    named: PathBuf,
+    text: String,
+    edited: Edited,
+    audit: AuditConfig,
+}
+
+impl Prepared {
+    /// What it does.
+    #[must_use]
+    pub fn edited(&self) -> &Edited {
+        &self.edited
+    }
+
+    /// How the edited file wants the audit kept.
+    #[must_use]
+    pub fn audit(&self) -> &AuditConfig {
+        &self.audit
+    }
+
+    /// Replaces the file, if it is another one now.
+    ///
+    /// # Errors
+    /// When it cannot be replaced; then nothing was changed.
+    pub fn write(self) -> Result<Edited, EditError> {
+        if self.edited.changed {
+            let fault = |source| EditError::File { file: self.named.clone(), source };
+            self.guard.replace(self.text.as_bytes()).map_err(fault)?;
+        }
+        Ok(self.edited)
+    }
+}
+
+/// Makes an edit that grants these things to this plugin.
 ///
 /// # Errors
-/// When the file cannot be read or written, or would have a fault; then nothing was changed.
+/// When the file cannot be read, or would have a fault.
 pub fn allow(
     home: &Home,
     surroundings: &Surroundings,
     plugin: &PluginName,
     grants: &[Allow],
-) -> Result<Edited, EditError> {
+) -> Result<Prepared, EditError> {
     edit(home, surroundings, plugin, |edit| grants.iter().try_for_each(|grant| edit.allow(grant)))
 }
 
-/// Takes these grants back.
+/// Makes an edit that takes these grants back.
 ///
 /// # Errors
 /// As [`allow`], and when one of them is not there.
@@ -144,7 +215,7 @@ pub fn revoke(
     surroundings: &Surroundings,
     plugin: &PluginName,
     grants: &[Revoke],
-) -> Result<Edited, EditError> {
+) -> Result<Prepared, EditError> {
     edit(home, surroundings, plugin, |edit| grants.iter().try_for_each(|grant| edit.revoke(grant)))
 }
 
@@ -160,7 +231,7 @@ fn edit(
     surroundings: &Surroundings,
     plugin: &PluginName,
     change: impl FnOnce(&mut Edit<'_>) -> Result<(), EditError>,
-) -> Result<Edited, EditError> {
+) -> Result<Prepared, EditError> {
     let named = home.config_file();
     // Whoever linked the file here keeps the link.
     let file = named.canonicalize().unwrap_or_else(|_| named.to_owned());
@@ -182,12 +253,10 @@ fn edit(
     if others_differ || edited.len() as u64 > MAX_CONFIG {
         return Err(EditError::Form(format!("plugins.{plugin}")));
     }
-    let changed = edited != text;
-    if changed {
-        guard.replace(edited.as_bytes()).map_err(fault)?;
-    }
+    let (changed, audit) = (edited != text, now.audit.clone());
     let grants = |config: Config| config.plugins.get(plugin).map(|p| p.grants.clone()).unwrap_or_default();
-    Ok(Edited { changed, before: grants(before), now: grants(now) })
+    let told = Edited { changed, before: grants(before), now: grants(now) };
+    Ok(Prepared { guard, named: named.to_owned(), text: edited, edited: told, audit })
 }
 
 impl Edit<'_> {
@@ -218,9 +287,16 @@ impl Edit<'_> {
             Allow::Directory { path, guest, mode, extensions } => {
                 self.allow_directory(path, guest.as_deref(), *mode, extensions)
             }
-            Allow::Http { url, methods } => self.allow_http(url, methods),
-            Allow::Env { name, value } => self.set_in("env", name, value),
-            Allow::State(quota) => self.set_in("state", "quota", quota),
+            Allow::Http { url, methods, private } => self.allow_http(url, methods, *private),
+            Allow::Socket { kind, to, private } => self.allow_socket(*kind, to, *private),
+            Allow::Resolve(name) => self.allow_resolve(name),
+            Allow::Secret(secret) => self.allow_secret(secret),
+            Allow::Env { name, value } => self.set_in("env", name, value.into()),
+            Allow::State(quota) => self.set_in("state", "quota", quota.into()),
+            Allow::Limit { name, to } => {
+                let number = to.replace('_', "").parse::<i64>();
+                self.set_in("limits", name, number.map_or_else(|_| to.into(), Value::from))
+            }
             Allow::Elicit => self.set_flag("elicit", true),
             Allow::Sample => self.set_flag("sample", true),
             Allow::Roots => self.set_flag("roots", true),
@@ -231,6 +307,9 @@ impl Edit<'_> {
         match grant {
             Revoke::Directory(path) => self.revoke_directory(path),
             Revoke::Http { url, methods } => self.revoke_http(url, methods),
+            Revoke::Socket(kind, to) => self.revoke_socket(*kind, to),
+            Revoke::Resolve(name) => self.revoke_resolve(name),
+            Revoke::Secret(name) => self.revoke_secret(name),
             Revoke::Env(name) => {
                 let what = format!("the environment variable {name}");
                 let removed = match self.section()?.get_mut("env").and_then(Item::as_table_like_mut) {
@@ -268,16 +347,21 @@ impl Edit<'_> {
         self.set_flag(key, false)
     }
 
-    /// Sets a text in a table of the plugin.
-    fn set_in(&mut self, table: &str, key: &str, text: &str) -> Result<(), EditError> {
+    /// Sets a text or number in a table of the plugin.
+    fn set_in(&mut self, table: &str, key: &str, to: Value) -> Result<(), EditError> {
         let form = self.form();
         let section = self.section()?;
         if section.get(table).is_none() {
             section.insert(table, Item::Table(Table::new()));
         }
         let Some(table) = section.get_mut(table).and_then(Item::as_table_like_mut) else { return Err(form) };
-        if table.get(key).and_then(Item::as_str) != Some(text) {
-            set(table, key, text.into());
+        let old = table.get(key).and_then(Item::as_value);
+        let same = |old: &Value| match (old.as_str(), old.as_integer()) {
+            (None, None) => false,
+            (text, number) => text == to.as_str() && number == to.as_integer(),
+        };
+        if !old.is_some_and(same) {
+            set(table, key, to);
         }
         Ok(())
     }
@@ -356,136 +440,6 @@ impl Edit<'_> {
         comments::keep(&mut self.document, left);
         Ok(())
     }
-
-    /// Whether an entry is about this place.
-    fn is_at(surroundings: &Surroundings, place: &HttpPlace, entry: &dyn TableLike) -> bool {
-        let url = entry.get("url").and_then(Item::as_str).and_then(|url| surroundings.text(url).ok());
-        url.and_then(|url| HttpPlace::parse(&url).ok()).as_ref() == Some(place)
-    }
-
-    fn place(&self, url: &str) -> Result<HttpPlace, EditError> {
-        let text = self.surroundings.text(url).map_err(|error| EditError::Text(error.to_string()))?;
-        HttpPlace::parse(&text).map_err(|error| EditError::Text(error.to_string()))
-    }
-
-    fn allow_http(&mut self, url: &str, methods: &[String]) -> Result<(), EditError> {
-        let (place, surroundings, form) = (self.place(url)?, self.surroundings, self.form());
-        let same = |entry: &dyn TableLike| Self::is_at(surroundings, &place, entry);
-        let section = self.section()?;
-        let change = |entry: &mut dyn TableLike| {
-            let mut all = written_methods(entry);
-            let before = all.len();
-            all.extend(methods.iter().filter(|method| !all.contains(method)).cloned().collect::<Vec<_>>());
-            if all.len() != before {
-                set(entry, "methods", list(&all));
-            }
-        };
-        if !change_first(section, "http", &same, change) {
-            let mut entry = Table::new();
-            entry.insert("url", value(url));
-            if !methods.is_empty() {
-                entry.insert("methods", Item::Value(list(methods)));
-            }
-            push(section, "http", entry).ok_or(form)?;
-        }
-        Ok(())
-    }
-
-    fn revoke_http(&mut self, url: &str, methods: &[String]) -> Result<(), EditError> {
-        let (place, surroundings) = (self.place(url)?, self.surroundings);
-        let what = || match methods {
-            [] => format!("HTTP to {url}"),
-            some => format!("HTTP {} to {url}", some.join(",")),
-        };
-        let all = |entry: &dyn TableLike| {
-            Self::is_at(surroundings, &place, entry)
-                && (methods.is_empty()
-                    || written_methods(entry).iter().all(|method| methods.contains(method)))
-        };
-        let some = |entry: &dyn TableLike| {
-            Self::is_at(surroundings, &place, entry)
-                && written_methods(entry).iter().any(|method| methods.contains(method))
-        };
-        let mut done = false;
-        if let Some(left) = comments::remove_entries(self.section()?, "http", &all) {
-            comments::keep(&mut self.document, left);
-            done = true;
-        }
-        let fewer = |entry: &mut dyn TableLike| {
-            let mut rest = written_methods(entry);
-            rest.retain(|method| !methods.contains(method));
-            set(entry, "methods", list(&rest));
-        };
-        while change_first(self.section()?, "http", &some, fewer) {
-            done = true;
-        }
-        if done { Ok(()) } else { Err(self.missing(what())) }
-    }
-}
-
-fn list(texts: &[String]) -> Value {
-    Value::Array(texts.iter().map(String::as_str).collect::<Array>())
-}
-
-fn texts(item: Option<&Item>) -> Vec<String> {
-    let array = item.and_then(Item::as_array);
-    array.map(|array| array.iter().filter_map(Value::as_str).map(str::to_owned).collect()).unwrap_or_default()
-}
-
-fn written_methods(entry: &dyn TableLike) -> Vec<String> {
-    match entry.get("methods") {
-        None => DEFAULT_METHODS.map(str::to_owned).to_vec(),
-        some => texts(some),
-    }
-}
-
-/// Sets a value; one that was there leaves its comment to the new one.
-fn set(table: &mut dyn TableLike, key: &str, mut new: Value) {
-    match table.get_mut(key).and_then(Item::as_value_mut) {
-        Some(old) => {
-            *new.decor_mut() = old.decor().clone();
-            *old = new;
-        }
-        None => {
-            table.insert(key, Item::Value(new));
-        }
-    }
-}
-
-/// Changes the first entry that fits; says whether there was one.
-fn change_first(
-    section: &mut dyn TableLike,
-    key: &str,
-    fits: &dyn Fn(&dyn TableLike) -> bool,
-    change: impl FnOnce(&mut dyn TableLike),
-) -> bool {
-    match section.get_mut(key) {
-        Some(Item::ArrayOfTables(tables)) => {
-            let found = tables.iter_mut().find(|table| fits(*table as &dyn TableLike));
-            found.map(|table| change(table)).is_some()
-        }
-        Some(Item::Value(Value::Array(array))) => {
-            let mut tables = array.iter_mut().filter_map(Value::as_inline_table_mut);
-            let found = tables.find(|table| fits(*table as &dyn TableLike));
-            found.map(|table| change(table)).is_some()
-        }
-        _ => false,
-    }
-}
-
-/// Adds an entry at the end of a list, in the form that the list has.
-fn push(section: &mut dyn TableLike, key: &str, entry: Table) -> Option<()> {
-    match section.get_mut(key) {
-        Some(Item::ArrayOfTables(tables)) => tables.push(entry),
-        Some(Item::Value(Value::Array(array))) => array.push(Value::InlineTable(entry.into_inline_table())),
-        Some(_) => return None,
-        None => {
-            let mut tables = ArrayOfTables::new();
-            tables.push(entry);
-            section.insert(key, Item::ArrayOfTables(tables));
-        }
-    }
-    Some(())
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //! the grant, the approval, or the plugin's own asking. Uses the same decision as the running host; reads no file.
 
 use super::{
-    Approval, Asked, Decision, Grants, Intent, Operation, Reason, Rule, Trust, decide, effective, holding,
+    Approval, Asked, Decision, Grants, Intent, Naming, Operation, Reason, Rule, Trust, decide, effective,
+    holding,
 };
 
 /// A grant by where it stands under `[plugins.NAME]`.
@@ -77,14 +78,15 @@ impl GrantKey {
         }
     }
 
-    /// The grant as written of a rule; none when several give the same.
-    fn of(rule: Rule, operation: &Operation<'_>) -> Option<Self> {
-        Some(match rule {
+    /// The grant of a rule.
+    fn of(rule: Rule, operation: &Operation<'_>) -> Self {
+        match rule {
             Rule::Directory(index) => Self::Directory(index),
-            Rule::Http(index) => Self::Http(index),
-            Rule::Tcp(index) => Self::Tcp(index),
-            Rule::Udp(index) => Self::Udp(index),
-            Rule::Lookup { .. } => return None,
+            Rule::Http(index) | Rule::Lookup { by: Naming::Http(index), .. } => Self::Http(index),
+            Rule::Tcp(index) | Rule::Lookup { by: Naming::Tcp(index), .. } => Self::Tcp(index),
+            Rule::Udp(index) | Rule::Lookup { by: Naming::Udp(index), .. } => Self::Udp(index),
+            Rule::Lookup { by: Naming::Resolve(index), .. } => Self::Resolve(index),
+            Rule::Secret(index) => Self::Secret(index),
             Rule::Env => match operation {
                 Operation::Env(name) => Self::Env((*name).to_owned()),
                 _ => Self::Env(String::new()),
@@ -93,7 +95,7 @@ impl GrantKey {
             Rule::Elicit => Self::Elicit,
             Rule::Sample => Self::Sample,
             Rule::Roots => Self::Roots,
-        })
+        }
     }
 }
 
@@ -180,6 +182,12 @@ pub fn explain(
 ) -> Explanation {
     let operation = intent.operation();
     let holding = holding(granted, asked, trust, approval);
+    if let Intent::Secret(_, request) = intent
+        && let Decision::Denied(Reason::Http(_)) = decide(&holding.grants, &operation)
+    {
+        // The secret waits for the request itself.
+        return explain(granted, asked, trust, approval, &Intent::Http(request.clone()));
+    }
     let reason = match decide(&holding.grants, &operation) {
         Decision::Allowed(rule) => {
             let by = source(granted, asked, &holding.grants, rule, &operation);
@@ -189,24 +197,19 @@ pub fn explain(
     };
     match decide(granted, &operation) {
         Decision::Allowed(rule) => {
-            let key = GrantKey::of(rule, &operation).or_else(|| {
-                granted
-                    .each()
-                    .into_iter()
-                    .find(|(_, alone)| decide(alone, &operation).is_allowed())
-                    .map(|(key, _)| key)
-            });
+            let key = GrantKey::of(rule, &operation);
             let why = holding.unapproved.unwrap_or_else(|| {
                 let shares = shares(granted, asked, trust, approval);
-                let share = shares.into_iter().find(|share| Some(&share.key) == key.as_ref());
+                let share = shares.into_iter().find(|share| share.key == key);
                 let why = share.and_then(|share| share.withheld).unwrap_or_else(|| reason.to_string());
                 format!("it was granted, but {why}")
             });
-            Explanation { allowed: false, by: key, why: Some(why), withheld: true }
+            Explanation { allowed: false, by: Some(key), why: Some(why), withheld: true }
         }
         Decision::Denied(reason) => {
             let by = match reason {
                 Reason::ReadOnly(index) | Reason::Extension(index) => Some(GrantKey::Directory(index)),
+                Reason::Exposed(index) | Reason::Audience(index, _) => Some(GrantKey::Secret(index)),
                 Reason::Quota(_) => Some(GrantKey::State),
                 _ => None,
             };
@@ -232,6 +235,7 @@ fn source(
             Rule::Http(index) => held.http.get(index).is_some_and(|one| part.http.contains(one)),
             Rule::Tcp(index) => held.tcp.get(index).is_some_and(|one| part.tcp.contains(one)),
             Rule::Udp(index) => held.udp.get(index).is_some_and(|one| part.udp.contains(one)),
+            Rule::Secret(index) => held.secrets.get(index).is_some_and(|one| part.secrets.contains(one)),
             _ => decide(&part, operation).is_allowed(),
         }
     };

@@ -1,13 +1,23 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 use super::*;
 use crate::grants::{
-    Digest, DirectoryGrant, DirectoryMode, DiskQuota, HttpGrant, HttpPlace, StateGrant, StateScope,
+    Audience, Credential, Digest, DirectoryGrant, DirectoryMode, DiskQuota, HostPattern, HttpGrant,
+    HttpPlace, SecretGrant, SecretSource, SecretUse, Sent, SocketGrant, StateGrant, StateScope,
 };
 
 fn http(url: &str, methods: &[&str]) -> HttpGrant {
     let HttpPlace { scheme, host, port, path } = HttpPlace::parse(url).unwrap();
     let methods = methods.iter().map(ToString::to_string).collect();
     HttpGrant { scheme, host, port, methods, path, private_addresses: false }
+}
+
+fn sent(name: &str, url: &str) -> SecretGrant {
+    let place = HttpPlace::parse(url).unwrap();
+    let grants = [http(url, &["GET", "POST"])];
+    let audience = Audience::new(place, Some(vec!["GET".into()]), false, &grants).unwrap();
+    let from = SecretSource::Env("K".into());
+    let sent = Sent { credential: Credential::Bearer, audience };
+    SecretGrant { name: name.into(), from, used: SecretUse::Sent(Box::new(sent)) }
 }
 
 fn granted() -> Grants {
@@ -28,12 +38,20 @@ fn granted() -> Grants {
             http("https://*.example.org", &["GET", "POST"]),
             http("https://base.example", &["GET"]),
         ],
-        tcp: vec![],
+        tcp: vec![SocketGrant {
+            host: HostPattern::Name("db.example".into()),
+            port: 1,
+            private_addresses: false,
+        }],
         udp: vec![],
-        resolve: vec![],
+        resolve: vec![HostPattern::Name("api.example.org".into()), HostPattern::Name("names.example".into())],
         env: [("BASE".to_owned(), "https://base.example".to_owned()), ("TOKEN".to_owned(), "t".to_owned())]
             .into(),
-        secrets: Vec::new(),
+        secrets: vec![
+            sent("key", "https://api.example.org/v1"),
+            SecretGrant { name: "own".into(), from: SecretSource::Env("O".into()), used: SecretUse::Exposed },
+            sent("other", "https://other.example"),
+        ],
         state: Some(StateGrant { quota: 2 << 20, scope: StateScope::Plugin }),
         elicit: true,
         sample: false,
@@ -44,6 +62,7 @@ fn granted() -> Grants {
 fn asked() -> Asked {
     Asked::parse(
         br#"{"asks":{"directories":{"mode":"read-only"},"state":{"quota":"1MiB"},"elicit":true,
+            "secrets":[{"name":"key"},{"name":"other"}],"resolve":[{"name":"names.example"}],
             "http":[{"url":"https://api.example.org/v1","methods":["GET"],"url-from-env":"BASE"}],
             "env":[{"name":"BASE"}]}}"#,
     )
@@ -74,6 +93,17 @@ fn each_answer_names_its_grant_and_what_is_missing() {
             "env BASE",
             "env TOKEN",
             "env HOME",
+            "secret key GET https://api.example.org/v1",
+            "secret key GET https://api.example.org/",
+            "secret key POST https://api.example.org/v1",
+            "secret other GET https://other.example/",
+            "secret own GET https://api.example.org/v1",
+            "secret none GET https://api.example.org/v1",
+            "tcp db.example:1",
+            "resolve api.example.org",
+            "resolve db.example",
+            "resolve names.example",
+            "resolve nowhere.example",
             "state 1MiB",
             "state 2MiB",
             "state 3MiB",

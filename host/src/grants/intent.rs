@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The words that [`Intent`] reads, for a person who wrote others.
-const FORMS: &str = "read PATH, write PATH, list PATH, mkdir PATH, METHOD URL, tcp HOST:PORT, udp HOST:PORT, resolve HOST, env NAME, state [SIZE], elicit, sample, roots";
+const FORMS: &str = "read PATH, write PATH, list PATH, mkdir PATH, METHOD URL, tcp HOST:PORT, udp HOST:PORT, resolve HOST, env NAME, secret NAME METHOD URL, state [SIZE], elicit, sample, roots";
 
 /// An operation that owns its text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +25,8 @@ pub enum Intent {
     Lookup(HttpHost),
     /// An environment variable.
     Env(String),
+    /// A secret in a request.
+    Secret(String, HttpOperation),
     /// The store, so that it holds so many bytes.
     State(u64),
     /// Ask the person.
@@ -67,6 +69,7 @@ impl Intent {
             }
             Operation::Lookup(name) => Self::Lookup(name.clone()),
             Operation::Env(name) => Self::Env(name.to_owned()),
+            Operation::Secret { name, request } => Self::Secret(name.to_owned(), request.clone()),
             Operation::State { bytes } => Self::State(bytes),
             Operation::Elicit => Self::Elicit,
             Operation::Sample => Self::Sample,
@@ -89,6 +92,7 @@ impl Intent {
             }
             Self::Lookup(name) => Operation::Lookup(name),
             Self::Env(name) => Operation::Env(name),
+            Self::Secret(name, request) => Operation::Secret { name, request },
             Self::State(bytes) => Operation::State { bytes: *bytes },
             Self::Elicit => Operation::Elicit,
             Self::Sample => Operation::Sample,
@@ -121,6 +125,10 @@ impl FromStr for Intent {
                 Self::Lookup(parse_host(name).map_err(|why| IntentError::Odd(name.to_owned(), why))?)
             }
             ("env", name) if !name.is_empty() => Self::Env(name.to_owned()),
+            ("secret", rest) => match rest.split_whitespace().collect::<Vec<_>>()[..] {
+                [name, method, url] => Self::Secret(name.to_owned(), request(method, url)?),
+                _ => return Err(IntentError::Form(text.to_owned())),
+            },
             ("state", "") => Self::State(0),
             ("state", size) => {
                 Self::State(units::parse_size(size).map_err(|e| IntentError::Size(e.to_string()))?)
@@ -176,6 +184,7 @@ impl fmt::Display for Intent {
             }
             Self::Lookup(name) => write!(f, "resolve {name}"),
             Self::Env(name) => write!(f, "env {name}"),
+            Self::Secret(name, request) => write!(f, "secret {name} {request}"),
             Self::State(0) => f.write_str("state"),
             Self::State(bytes) => write!(f, "state {}", units::show_size(*bytes)),
             Self::Elicit => f.write_str("elicit"),
@@ -203,6 +212,7 @@ mod tests {
             ("udp [::1]:53", "udp [::1]:53"),
             ("resolve DB.example.org.", "resolve db.example.org"),
             ("env HOME", "env HOME"),
+            ("secret token  GET https://a.org/v1?x", "secret token GET https://a.org:443/v1"),
             ("state", "state"),
             ("state 5MiB", "state 5MiB"),
             ("elicit", "elicit"),
@@ -224,6 +234,9 @@ mod tests {
             "GET ftp://a",
             "GET http://a/../b",
             "state x",
+            "secret token",
+            "secret token GET",
+            "secret token GET a.org",
         ];
         let all: Vec<_> = texts.iter().map(|text| text.parse::<Intent>().unwrap_err().to_string()).collect();
         insta::assert_snapshot!(all.join("\n"));

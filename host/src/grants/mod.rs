@@ -57,5 +57,5 @@ pub use secret::{
     Audience, AudienceError, AwsSigV4, Credential, OauthRefresh, SecretGrant, SecretSource, SecretUse, Sent,
     check_clear, is_secret_name,
 };
-pub use socket::{SocketDeny, SocketKind, SocketPlace, SocketPlaceError, parse_resolvable};
+pub use socket::{Naming, SocketDeny, SocketKind, SocketPlace, SocketPlaceError, parse_resolvable};
 pub use wording::{Difference, FieldChange, Wording};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::http::{self, DenyReason, HttpHost, HttpOperation};
-use super::socket::{SocketDecision, SocketDeny, SocketKind, decide_connect, decide_lookup};
+use super::socket::{Naming, SocketDecision, SocketDeny, SocketKind, decide_connect, decide_lookup};
 use super::{Grants, units};
 
 /// Something a plugin wants to do.
@@ -35,6 +35,13 @@ pub enum Operation<'a> {
     Lookup(&'a HttpHost),
     /// See this environment variable.
     Env(&'a str),
+    /// Send this request with a secret in it.
+    Secret {
+        /// Its name.
+        name: &'a str,
+        /// The request, which must be granted too.
+        request: &'a HttpOperation,
+    },
     /// Use the store, so that it holds so many bytes afterwards.
     State {
         /// Counted as [`StateGrant::quota`](super::StateGrant::quota) does; 0 to read.
@@ -101,13 +108,17 @@ pub enum Rule {
     Tcp(usize),
     /// The grant of UDP with this number.
     Udp(usize),
-    /// Any grant that names the host.
+    /// A grant that names the host.
     Lookup {
+        /// Which. Of several, one that allows private addresses comes first.
+        by: Naming,
         /// Whether the plugin may be told addresses that are not on the public network.
         private: bool,
     },
     /// The variable that was asked for.
     Env,
+    /// The secret with this number.
+    Secret(usize),
     /// The store.
     State,
     /// To ask the person.
@@ -139,6 +150,12 @@ pub enum Reason {
     Lookup,
     /// The variable is not granted.
     Env,
+    /// There is no secret of this name.
+    NoSecret,
+    /// The secret with this number is a variable of the plugin's own, and is not sent.
+    Exposed(usize),
+    /// The secret with this number is for other requests, which differ in this.
+    Audience(usize, DenyReason),
     /// There is no store.
     NoState,
     /// The store would hold more than so many bytes.
@@ -171,10 +188,11 @@ pub fn decide(grants: &Grants, operation: &Operation<'_>) -> Decision {
             }
         }
         Operation::Lookup(name) => match decide_lookup(grants, name) {
-            Some(private) => Decision::Allowed(Rule::Lookup { private }),
+            Some((by, private)) => Decision::Allowed(Rule::Lookup { by, private }),
             None => Decision::Denied(Reason::Lookup),
         },
         Operation::Env(name) => either(grants.env.contains_key(name), Rule::Env, Reason::Env),
+        Operation::Secret { name, request } => secret(grants, name, request),
         Operation::State { bytes } => match &grants.state {
             None => Decision::Denied(Reason::NoState),
             Some(state) => either(bytes <= state.quota, Rule::State, Reason::Quota(state.quota)),
@@ -187,6 +205,20 @@ pub fn decide(grants: &Grants, operation: &Operation<'_>) -> Decision {
 
 fn either(granted: bool, rule: Rule, reason: Reason) -> Decision {
     if granted { Decision::Allowed(rule) } else { Decision::Denied(reason) }
+}
+
+fn secret(grants: &Grants, name: &str, request: &HttpOperation) -> Decision {
+    let found = grants.secrets.iter().enumerate().find(|(_, grant)| grant.name == name);
+    let Some((index, grant)) = found else { return Decision::Denied(Reason::NoSecret) };
+    let Some(sent) = grant.sent() else { return Decision::Denied(Reason::Exposed(index)) };
+    // An audience is within what was granted, which may be more than is held.
+    if let http::Decision::Denied(why) = http::decide(&grants.http, request) {
+        return Decision::Denied(Reason::Http(why));
+    }
+    match guarded!("secret-audience", sent.audience.misses(request), without None) {
+        None => Decision::Allowed(Rule::Secret(index)),
+        Some(part) => Decision::Denied(Reason::Audience(index, part)),
+    }
 }
 
 fn file(grants: &Grants, access: Access, path: FilePath<'_>) -> Decision {
@@ -240,6 +272,16 @@ impl fmt::Display for Reason {
             Self::Socket(why) => return why.fmt(f),
             Self::Lookup => "no grant names this host",
             Self::Env => "it holds no such environment variable",
+            Self::NoSecret => "it holds no secret of this name",
+            Self::Exposed(_) => "this secret is a variable of its own, and is put into no request",
+            Self::Audience(_, part) => match part {
+                DenyReason::Host => "this secret is for another host",
+                DenyReason::Scheme => "this secret is for another scheme",
+                DenyReason::Port => "this secret is for another port",
+                DenyReason::Path => "this secret is for other paths",
+                DenyReason::Method => "this secret is for other methods",
+                DenyReason::Nothing | DenyReason::Private => "this secret is for other requests",
+            },
             Self::NoState => "it holds no state",
             Self::Quota(quota) => {
                 return write!(f, "its state may hold {}", units::show_size(*quota));

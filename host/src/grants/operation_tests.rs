@@ -2,7 +2,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::grants::{DirectoryGrant, DirectoryMode, DiskQuota, StateGrant, StateScope};
+use crate::grants::{
+    Audience, Credential, DirectoryGrant, DirectoryMode, DiskQuota, HostPattern, HttpGrant, HttpPlace,
+    HttpScheme, SecretGrant, SecretSource, SecretUse, Sent, SocketGrant, StateGrant, StateScope,
+};
 
 fn directory(guest: &str, mode: DirectoryMode, extensions: &[&str]) -> DirectoryGrant {
     DirectoryGrant {
@@ -83,6 +86,78 @@ fn the_rest_by_what_is_held() {
     }
     assert_eq!(decide(&all, &Operation::Env("B")), Decision::Denied(Reason::Env));
     assert_eq!(decide(&all, &Operation::State { bytes: 11 }), Decision::Denied(Reason::Quota(10)));
+}
+
+fn http(url: &str) -> HttpGrant {
+    let HttpPlace { scheme, host, port, path } = HttpPlace::parse(url).unwrap();
+    HttpGrant { scheme, host, port, methods: vec!["GET".into()], path, private_addresses: false }
+}
+
+#[test]
+fn a_secret_goes_into_requests_that_are_for_it_and_granted() {
+    let wide = [http("https://a.org"), http("https://*.b.org")];
+    let audience = |url: &str| {
+        Audience::new(HttpPlace::parse(url).unwrap(), Some(vec!["GET".into()]), false, &wide).unwrap()
+    };
+    let sent = |name: &str, url: &str| SecretGrant {
+        name: name.into(),
+        from: SecretSource::Env("S".into()),
+        used: SecretUse::Sent(Box::new(Sent { credential: Credential::Bearer, audience: audience(url) })),
+    };
+    let own =
+        SecretGrant { name: "own".into(), from: SecretSource::Env("S".into()), used: SecretUse::Exposed };
+    let secrets = vec![sent("a", "https://a.org/v1"), own, sent("b", "https://x.b.org")];
+    // Of the second place less is held than was granted.
+    let held = Grants {
+        http: vec![http("https://a.org"), http("https://x.b.org/v1")],
+        secrets,
+        ..Grants::default()
+    };
+    let none = Grants { http: held.http.clone(), ..Grants::default() };
+    use DenyReason::{Host, Method, Path, Port, Scheme};
+    for (name, method, scheme, host, path, expected) in [
+        ("a", "GET", HttpScheme::Https, "a.org", "/v1/x", Ok(0)),
+        ("b", "GET", HttpScheme::Https, "x.b.org", "/v1", Ok(2)),
+        ("a", "GET", HttpScheme::Https, "a.org", "/v10", Err(Reason::Audience(0, Path))),
+        ("a", "GET", HttpScheme::Https, "x.b.org", "/v1", Err(Reason::Audience(0, Host))),
+        ("b", "GET", HttpScheme::Https, "a.org", "/", Err(Reason::Audience(2, Host))),
+        ("a", "POST", HttpScheme::Https, "a.org", "/v1", Err(Reason::Http(Method))),
+        ("a", "GET", HttpScheme::Http, "a.org", "/v1", Err(Reason::Http(Scheme))),
+        ("a", "GET", HttpScheme::Https, "a.org:444", "/v1", Err(Reason::Http(Port))),
+        ("b", "GET", HttpScheme::Https, "x.b.org", "/", Err(Reason::Http(Path))),
+        ("own", "GET", HttpScheme::Https, "a.org", "/v1", Err(Reason::Exposed(1))),
+        ("c", "GET", HttpScheme::Https, "a.org", "/v1", Err(Reason::NoSecret)),
+    ] {
+        let request = HttpOperation::parse(method, scheme, host, path).unwrap();
+        let operation = Operation::Secret { name, request: &request };
+        let expected = expected.map_or_else(Decision::Denied, |index| Decision::Allowed(Rule::Secret(index)));
+        assert_eq!(decide(&held, &operation), expected, "{name} {request}");
+        assert_eq!(decide(&none, &operation), Decision::Denied(Reason::NoSecret));
+    }
+}
+
+#[test]
+fn a_look_up_is_by_the_grant_that_gives_most() {
+    let host = |name: &str| HostPattern::Name(name.into());
+    let place = |name: &str, private_addresses| SocketGrant { host: host(name), port: 1, private_addresses };
+    let grants = Grants {
+        http: vec![http("https://a.org"), http("https://b.org")],
+        tcp: vec![place("c.org", false), place("b.org", true)],
+        udp: vec![place("c.org", false), place("d.org", false)],
+        resolve: vec![host("a.org"), host("e.org"), host("localhost")],
+        ..Grants::default()
+    };
+    for (name, by, private) in [
+        ("a.org", Naming::Http(0), false),
+        ("b.org", Naming::Tcp(1), true),
+        ("c.org", Naming::Tcp(0), false),
+        ("d.org", Naming::Udp(1), false),
+        ("e.org", Naming::Resolve(1), false),
+        ("localhost", Naming::Resolve(2), true),
+    ] {
+        let decision = decide(&grants, &Operation::Lookup(&HttpHost::Name(name.into())));
+        assert_eq!(decision, Decision::Allowed(Rule::Lookup { by, private }), "{name}");
+    }
 }
 
 fn mode() -> impl Strategy<Value = DirectoryMode> {

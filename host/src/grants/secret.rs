@@ -155,9 +155,9 @@ impl Audience {
         Ok(Self(HttpGrant { scheme, host, port, methods, path, private_addresses: false }))
     }
 
-    /// Why a request is not one of these; `None` when it is.
+    /// In what a request is not one of these; `None` when it is one. Asked by [`decide`](super::decide) alone.
     #[must_use]
-    pub fn misses(&self, operation: &HttpOperation) -> Option<DenyReason> {
+    pub(super) fn misses(&self, operation: &HttpOperation) -> Option<DenyReason> {
         // Which addresses may be dialled is for the HTTP grant to say.
         super::http::misfit(&self.0, operation).filter(|reason| *reason != DenyReason::Private)
     }

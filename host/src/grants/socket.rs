@@ -157,15 +157,31 @@ fn misfit(grant: &SocketGrant, address: Option<IpAddr>, port: u16, names: &[Http
     }
 }
 
-/// Whether a name may be looked up: `None` when not; else whether the plugin may be told addresses that are not
-/// on the public network. A host of any grant may be looked up, because going there does it too.
+/// A grant that names hosts, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// Of HTTP.
+    Http(usize),
+    /// Of TCP.
+    Tcp(usize),
+    /// Of UDP.
+    Udp(usize),
+    /// Of look-ups.
+    Resolve(usize),
+}
+
+/// Whether a name may be looked up: `None` when not; else by which grant, and whether the plugin may be told addresses
+/// that are not on the public network. A host of any grant may be looked up, because going there does it too.
 #[must_use]
-pub(super) fn decide_lookup(grants: &Grants, name: &HttpHost) -> Option<bool> {
-    let http = grants.http.iter().map(|grant| (&grant.host, grant.private_addresses));
-    let sockets = grants.tcp.iter().chain(&grants.udp).map(|grant| (&grant.host, grant.private_addresses));
-    let named = grants.resolve.iter().map(|host| (host, host.names_private()));
-    let fitting = http.chain(sockets).chain(named).filter(|(host, _)| host.fits(name));
-    fitting.map(|(_, private)| private).reduce(|one, other| one || other)
+pub(super) fn decide_lookup(grants: &Grants, name: &HttpHost) -> Option<(Naming, bool)> {
+    let Grants { http, tcp, udp, resolve, .. } = grants;
+    let http = http.iter().enumerate().map(|(n, g)| (Naming::Http(n), &g.host, g.private_addresses));
+    let tcp = tcp.iter().enumerate().map(|(n, g)| (Naming::Tcp(n), &g.host, g.private_addresses));
+    let udp = udp.iter().enumerate().map(|(n, g)| (Naming::Udp(n), &g.host, g.private_addresses));
+    let named = resolve.iter().enumerate().map(|(n, host)| (Naming::Resolve(n), host, host.names_private()));
+    let fitting = http.chain(tcp).chain(udp).chain(named).filter(|(_, host, _)| host.fits(name));
+    let fitting = fitting.map(|(by, _, private)| (by, private));
+    fitting.reduce(|one, other| if other.1 && !one.1 { other } else { one })
 }
 
 impl HostPattern {

@@ -29,6 +29,8 @@ pub(in crate::sandbox) struct Configured {
 /// One secret.
 pub(in crate::sandbox) struct Held {
     pub(in crate::sandbox) grant: SecretGrant,
+    /// Its text, for the audit.
+    pub(in crate::sandbox) rule: Arc<str>,
     pub(in crate::sandbox) value: SecretString,
     /// The client's secret or the session's token, where the credential has one.
     pub(in crate::sandbox) more: Option<SecretString>,
@@ -61,7 +63,8 @@ impl Configured {
             };
             let value = read(&grant.from)?;
             let more = grant.sources().get(1).map(|source| read(source)).transpose()?;
-            held.push(Held { grant: grant.clone(), value, more, tokens: Mutex::default() });
+            let rule = grant.to_string().into();
+            held.push(Held { grant: grant.clone(), rule, value, more, tokens: Mutex::default() });
         }
         let scrubber = (!held.is_empty()).then(Scrubber::shared);
         if let Some(scrubber) = &scrubber {

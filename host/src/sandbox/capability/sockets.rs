@@ -22,7 +22,10 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 use super::denials::Denials;
 use super::network::{Network, System, Traffic};
 use super::{Configure, ConfigureError};
-use crate::grants::{Decision, Grants, HttpHost, Limits, Operation, Reason, SocketDeny, SocketKind, decide};
+use crate::grants::{
+    Decision, GrantKey, Grants, HttpHost, Limits, Naming, Operation, Reason, Rule, SocketDeny, SocketKind,
+    decide,
+};
 use crate::sandbox::{CallState, Counters};
 
 /// Fuel for a socket or a look-up, over the byte count: about what the system calls cost.
@@ -87,6 +90,7 @@ struct Gate {
     plugin: String,
     /// All of them: a name may be looked up when any grant names it.
     grants: Grants,
+    rules: Rules,
     network: Arc<dyn Network>,
     open: Arc<Semaphore>,
     most_open: u32,
@@ -104,6 +108,7 @@ impl Configured {
             gate: Arc::new(Gate {
                 plugin: configure.plugin.to_owned(),
                 grants: configure.grants.clone(),
+                rules: Rules::of(configure.grants),
                 network,
                 open: Arc::new(Semaphore::new(usize::try_from(most_open).unwrap_or(Semaphore::MAX_PERMITS))),
                 most_open,
@@ -127,7 +132,7 @@ impl Configured {
             let counters = counters.clone();
             let mut builder = WasiCtxBuilder::new();
             builder.allow_tcp(tcp).allow_udp(udp).socket_addr_check(move |address, what| {
-                let allowed = gate.allows(address, what, &known, &denials, &counters);
+                let allowed = gate.allows(address, what, &known, &counters, &denials);
                 Box::pin(std::future::ready(allowed))
             });
             wasi.sockets().clone_from(builder.build().sockets());
@@ -151,14 +156,15 @@ impl Gate {
         address: SocketAddr,
         what: SocketAddrUse,
         known: &Known,
-        denials: &Denials,
         counters: &Counters,
+        denials: &Denials,
     ) -> bool {
         let kind = match what {
             // Any free port of the machine's choice is all that going out takes.
             SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => {
                 let chosen = !address.ip().is_unspecified() || address.port() != 0;
                 if chosen {
+                    counters.denied("to bind a socket to an address of its own choice");
                     denials.add(format!(
                         "`{}` tried to bind a socket to {address}: a plugin cannot choose its own address, and no grant \
                          changes that",
@@ -174,17 +180,25 @@ impl Gate {
         let names = known.names(address.ip());
         let operation =
             Operation::Connect { kind, address: Some(address.ip()), port: address.port(), names: &names };
+        // What comes is no doing of the plugin: a stranger's is dropped.
+        let goes_out = !matches!(what, SocketAddrUse::UdpReceive);
         let decision = decide(&self.grants, &operation);
-        if let Some(recorder) = counters.recorder()
-            && !matches!(what, SocketAddrUse::UdpReceive)
-        {
+        if let (true, Some(recorder)) = (goes_out, counters.recorder()) {
             recorder.decided(&operation, decision);
         }
         match decision {
-            Decision::Allowed(_) => true,
+            Decision::Allowed(rule) => {
+                if goes_out {
+                    if let Some(rule) = self.rules.text(rule) {
+                        counters.allowed(rule);
+                    }
+                    counters.reached(&place(address, &names));
+                }
+                true
+            }
             Decision::Denied(why) => {
-                // What a stranger sends is dropped, and no doing of the plugin.
-                if !matches!(what, SocketAddrUse::UdpReceive) {
+                if goes_out {
+                    counters.denied(&format!("{kind} {}: {why}", place(address, &names)));
                     denials.add(self.denied(kind, address, &names, why));
                 }
                 false
@@ -199,6 +213,47 @@ impl Gate {
             "{kind} to {to}{names} was not granted to `{}`: {why}; ask the user to grant it in kennel.toml",
             self.plugin
         )
+    }
+}
+
+/// A place as the audit has it: by the first name that led there, if any did.
+fn place(address: SocketAddr, names: &[HttpHost]) -> String {
+    names.first().map_or_else(|| address.to_string(), |name| format!("{name}:{}", address.port()))
+}
+
+/// The texts of grants, for the audit, each kind in its order.
+#[derive(Default)]
+struct Rules {
+    http: Vec<Arc<str>>,
+    tcp: Vec<Arc<str>>,
+    udp: Vec<Arc<str>>,
+    resolve: Vec<Arc<str>>,
+}
+
+impl Rules {
+    fn of(grants: &Grants) -> Self {
+        let mut rules = Self::default();
+        for (key, alone) in grants.each() {
+            let kind = match key {
+                GrantKey::Http(_) => &mut rules.http,
+                GrantKey::Tcp(_) => &mut rules.tcp,
+                GrantKey::Udp(_) => &mut rules.udp,
+                GrantKey::Resolve(_) => &mut rules.resolve,
+                _ => continue,
+            };
+            kind.push(alone.describe().join(", ").into());
+        }
+        rules
+    }
+
+    fn text(&self, rule: Rule) -> Option<&Arc<str>> {
+        match rule {
+            Rule::Tcp(index) | Rule::Lookup { by: Naming::Tcp(index), .. } => self.tcp.get(index),
+            Rule::Udp(index) | Rule::Lookup { by: Naming::Udp(index), .. } => self.udp.get(index),
+            Rule::Http(index) | Rule::Lookup { by: Naming::Http(index), .. } => self.http.get(index),
+            Rule::Lookup { by: Naming::Resolve(index), .. } => self.resolve.get(index),
+            _ => None,
+        }
     }
 }
 
@@ -249,8 +304,10 @@ impl Call {
             SocketKind::Tcp => self.gate.grants.tcp.is_empty(),
             SocketKind::Udp => self.gate.grants.udp.is_empty(),
         };
-        self.traffic.counters.charge(TRIP);
+        let counters = &self.traffic.counters;
+        counters.charge(TRIP);
         if nothing {
+            counters.denied(&format!("{kind}: {}", Reason::Socket(SocketDeny::Nothing)));
             self.denials.add(format!(
                 "{kind} was not granted to `{plugin}`: {}; ask the user to grant it in kennel.toml",
                 Reason::Socket(SocketDeny::Nothing)
@@ -259,13 +316,14 @@ impl Call {
         }
         let place = self.gate.open.clone().try_acquire_owned();
         let place = place.map_err(|_| {
+            counters.denied(&format!("{kind}: over {} sockets at once", self.gate.most_open));
             self.denials.add(format!(
                 "`{plugin}` has {} sockets open at once; ask the user to raise its limit `sockets`",
                 self.gate.most_open
             ));
             ErrorCode::NewSocketLimit
         })?;
-        self.traffic.counters.socket();
+        counters.socket();
         Ok(place)
     }
 }

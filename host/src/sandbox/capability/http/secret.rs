@@ -19,7 +19,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::client::Bounds;
 use super::{Denials, Gate};
-use crate::grants::{Credential, HttpOperation, Sent};
+use crate::grants::{Credential, HttpOperation, Operation, Sent, decide};
 use crate::sandbox::capability::network::Traffic;
 use crate::sandbox::capability::secrets::Held;
 
@@ -52,6 +52,26 @@ enum Refusal {
     Sign { name: String, why: String },
     #[error("the secret `{0}` cannot be put into it")]
     Unfit(String),
+}
+
+impl Refusal {
+    /// What the audit is told: names of secrets that the plugin holds, and nothing that it or a server wrote.
+    fn audited(&self, operation: &HttpOperation) -> String {
+        let why = match self {
+            Self::Unknown(_) => "it holds no such secret".to_owned(),
+            Self::Audience { name, audience } => format!("`{name}` is for {audience} only"),
+            Self::Slot { name, slot, .. } => format!("`{name}` goes as {slot} only"),
+            Self::Exposed(name) => format!("`{name}` is a variable of its own"),
+            Self::Taken { name, .. } => format!("it sets the part itself where `{name}` goes"),
+            Self::Range(name) => format!("it asks for a range of an answer that could hold `{name}`"),
+            Self::Coded(_) => "the answer is coded, so that no secret can be looked for in it".to_owned(),
+            Self::Token { name, .. } => format!("no access token was got with `{name}`"),
+            Self::Sign { name, .. } => format!("it could not be signed with `{name}`"),
+            Self::Unfit(name) => format!("`{name}` cannot be put into it"),
+        };
+        let scheme = operation.scheme();
+        format!("secret in HTTP {} {scheme}://{}: {why}", operation.method(), operation.destination())
+    }
 }
 
 /// What comes instead of an answer.
@@ -88,6 +108,7 @@ pub(super) async fn send(
     pass(gate, operation, private, request, bounds, traffic).await.map_err(|fault| match fault {
         Fault::Failed(error) => error,
         Fault::Refused(why) => {
+            traffic.counters.denied(&why.audited(operation));
             denials.add(format!("an HTTP request of `{}` was refused: {operation}: {why}", gate.plugin));
             Error::HttpRequestDenied
         }
@@ -112,6 +133,7 @@ async fn pass(
     let (request, written) = body::guarded(request, &gate.secrets);
     let passed = async {
         let (request, carried) = put_in(gate, operation, request, bounds).await?;
+        carried.rules.iter().for_each(|rule| traffic.counters.allowed(rule));
         let response = gate.client.send(operation, private, request, bounds, traffic).await?;
         if response.status() == StatusCode::UNAUTHORIZED
             && let Some(index) = carried.token
@@ -138,11 +160,20 @@ struct Carried {
     token: Option<usize>,
     /// Those that the plugin wrote into the query itself.
     written: Vec<String>,
+    /// By which grants, each once.
+    rules: Vec<Arc<str>>,
 }
 
 impl Carried {
     fn note(&mut self, held: &Held) {
         self.name.get_or_insert_with(|| held.grant.name.clone());
+        self.uses(held);
+    }
+
+    fn uses(&mut self, held: &Held) {
+        if !self.rules.iter().any(|rule| Arc::ptr_eq(rule, &held.rule)) {
+            self.rules.push(held.rule.clone());
+        }
     }
 }
 
@@ -158,8 +189,7 @@ async fn put_in(
     fill_target(gate, operation, &mut parts, &mut carried)?;
     let mut signer = None;
     for (index, held) in gate.secrets.held().iter().enumerate() {
-        let ours = |sent: &&Sent| guarded!("secret-audience", sent.audience.misses(operation).is_none(), without true);
-        let Some(sent) = held.grant.sent().filter(ours) else {
+        let Some(sent) = held.grant.sent().filter(|_| is_for(gate, &held.grant.name, operation)) else {
             continue;
         };
         let value = held.value.expose_secret();
@@ -180,6 +210,7 @@ async fn put_in(
             // Last, because it signs the rest; the key itself is not sent.
             Credential::AwsSigV4(aws) => {
                 signer = Some((held, aws));
+                carried.uses(held);
                 continue;
             }
         }
@@ -199,6 +230,11 @@ async fn put_in(
     Ok((request, carried))
 }
 
+/// Whether the grants allow the request with this secret in it.
+fn is_for(gate: &Gate, name: &str, request: &HttpOperation) -> bool {
+    decide(&gate.grants, &Operation::Secret { name, request }).is_allowed()
+}
+
 /// The secret of a placeholder, if it can be put into requests at all.
 fn lookup<'g>(gate: &'g Gate, name: &str) -> Result<(&'g Held, &'g Sent), Refusal> {
     let held = gate.secrets.named(name).ok_or_else(|| Refusal::Unknown(name.to_owned()))?;
@@ -213,9 +249,10 @@ fn lookup_for<'g>(
     operation: &HttpOperation,
 ) -> Result<(&'g Held, &'g Sent), Refusal> {
     let (held, sent) = lookup(gate, name)?;
-    match guarded!("secret-audience", sent.audience.misses(operation), without None) {
-        None => Ok((held, sent)),
-        Some(_) => Err(Refusal::Audience { name: name.to_owned(), audience: sent.audience.to_string() }),
+    if is_for(gate, name, operation) {
+        Ok((held, sent))
+    } else {
+        Err(Refusal::Audience { name: name.to_owned(), audience: sent.audience.to_string() })
     }
 }
 

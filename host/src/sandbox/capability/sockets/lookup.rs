@@ -43,7 +43,9 @@ impl SocketsView<'_> {
         let plugin = call.gate.plugin.clone();
         // Refused ones count too, or a guest could probe the grants for ever.
         call.lookups = call.lookups.saturating_add(1);
+        let counters = &call.traffic.counters;
         if guarded!("look-ups-counted", call.lookups > call.most_lookups) {
+            counters.denied(&format!("look-ups: over {} in one call", call.most_lookups));
             call.denials.add(format!(
                 "`{plugin}` looked up more than {} names in one call; ask the user to raise its limit `lookups`",
                 call.most_lookups
@@ -51,17 +53,26 @@ impl SocketsView<'_> {
             return Err(ErrorCode::AccessDenied);
         }
         let decision = decide(&call.gate.grants, &Operation::Lookup(&name));
-        if let Some(recorder) = call.traffic.counters.recorder() {
+        if let Some(recorder) = counters.recorder() {
             recorder.decided(&Operation::Lookup(&name), decision);
         }
-        let Decision::Allowed(Rule::Lookup { private }) = decision else {
-            call.denials.add(format!(
-                "looking up {name} was not granted to `{plugin}`: no grant names this host; ask the user to grant it in \
-                 kennel.toml"
+        let private = match decision {
+            Decision::Allowed(rule) => {
+                if let Some(text) = call.gate.rules.text(rule) {
+                    counters.allowed(text);
+                }
+                matches!(rule, Rule::Lookup { private: true, .. })
+            }
+            Decision::Denied(why) => {
+                counters.denied(&format!("to look up {name}: {why}"));
+                call.denials.add(format!(
+                "looking up {name} was not granted to `{plugin}`: {why}; ask the user to grant it in kennel.toml"
             ));
-            return Err(ErrorCode::AccessDenied);
+                return Err(ErrorCode::AccessDenied);
+            }
         };
         let (gate, known, denials) = (call.gate.clone(), call.known.clone(), call.denials.clone());
+        let counters = counters.clone();
         Ok(Lookup::Asking(spawn(async move {
             let found = gate.network.resolve(&name.to_string(), 0).await;
             let found = found.map_err(|_| ErrorCode::NameUnresolvable)?;
@@ -69,6 +80,7 @@ impl SocketsView<'_> {
                 found.into_iter().map(|found| found.ip().to_canonical()).take(MAX_ADDRESSES).collect();
             if guarded!("look-ups-private", !private && addresses.iter().any(|address| is_blocked(*address)))
             {
+                counters.denied(&format!("to look up {name}: a private, local or reserved address"));
                 denials.add(format!(
                     "{name} was not looked up for `{plugin}`: the host has a private, local or reserved address; if \
                      that is meant, ask the user to add `private-addresses` to the grant"

@@ -44,6 +44,7 @@ impl HostTcpSocket for SocketsView<'_> {
     }
 
     async fn start_listen(&mut self, _: Socket) -> SocketResult<()> {
+        self.call.traffic.counters.denied("to listen on a TCP socket");
         self.call.denials.add(format!(
             "`{}` tried to listen on a TCP socket: plugins only connect, and no grant changes that",
             self.call.gate.plugin

@@ -127,6 +127,7 @@ mod tests {
                 from: SecretSource::Env("X".into()),
                 used: SecretUse::Exposed,
             },
+            rule: "aws".into(),
             value: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
             more: None,
             tokens: tokio::sync::Mutex::default(),
