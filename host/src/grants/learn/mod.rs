@@ -111,6 +111,31 @@ pub fn learn(seen: &[Seen], bounds: &Grants) -> Learned {
     Learned { grants, parts, left }
 }
 
+impl Learned {
+    /// What of it `held` does not give.
+    #[must_use]
+    pub fn beyond(&self, held: &Grants) -> Grants {
+        let mut beyond = Grants::default();
+        for (alone, _) in self.parts.iter().filter(|(alone, _)| !gives(held, alone)) {
+            // Each kind by name, so that a new one is not forgotten here.
+            let Grants { directories, http, tcp, udp, resolve, env, secrets, state, elicit, sample, roots } =
+                alone.clone();
+            beyond.directories.extend(directories);
+            beyond.http.extend(http);
+            beyond.tcp.extend(tcp);
+            beyond.udp.extend(udp);
+            beyond.resolve.extend(resolve);
+            beyond.env.extend(env);
+            beyond.secrets.extend(secrets);
+            beyond.state = state.or(beyond.state);
+            beyond.elicit |= elicit;
+            beyond.sample |= sample;
+            beyond.roots |= roots;
+        }
+        beyond
+    }
+}
+
 /// Whether `held` gives all that `wanted`, one grant alone, would give.
 #[must_use]
 pub fn gives(held: &Grants, wanted: &Grants) -> bool {
