@@ -107,13 +107,17 @@ fn without_quotas(mut grants: Grants) -> Grants {
 
 #[test]
 fn every_kind_is_written_as_it_is() {
-    let scratch = Scratch::new("# mine\n");
+    let scratch = Scratch::new("new-plugins = \"hold\" # mine\n");
     let all = everything(&scratch);
     let now = scratch.grant(&all);
     assert_eq!(without_quotas(now.clone()), without_quotas(all.clone()));
     insta::assert_snapshot!(scratch.text());
     let printed = lines(&plugin(), &all).unwrap().replace(scratch.root.to_str().unwrap(), "~");
-    assert_eq!(format!("# mine\n\n{printed}"), scratch.text(), "what is shown is what is written");
+    assert_eq!(
+        format!("new-plugins = \"hold\" # mine\n\n{printed}"),
+        scratch.text(),
+        "what is shown is what is written"
+    );
     // Again, and nothing is different.
     assert_eq!(scratch.grant(&all), now);
 }
@@ -144,6 +148,9 @@ fn what_is_there_is_widened_and_keeps_what_it_was() {
 }
 
 proptest! {
+    // Each works on files, with all that makes them last.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     /// Whatever is granted beside whatever is there, the file then gives both.
     #[test]
     fn both_are_given(

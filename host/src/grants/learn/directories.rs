@@ -14,9 +14,10 @@ const LEAST_FILES: u64 = 16;
 struct Touch<'a> {
     /// The directory it was done in, from the given one on.
     inside: Vec<&'a str>,
-    /// The file's name.
-    file: Option<&'a str>,
-    path: &'a str,
+    /// What it was done to, from the given one on.
+    parts: Vec<&'a str>,
+    /// Whether it was done to a file.
+    file: bool,
     changes: bool,
     bytes: u64,
 }
@@ -39,7 +40,7 @@ fn within(bound: &DirectoryGrant, touches: &[Touch<'_>]) -> Vec<DirectoryGrant> 
     let changed = above(touches.iter().filter(|touch| touch.changes));
     let (there, elsewhere): (Vec<_>, Vec<_>) = touches
         .iter()
-        .partition(|touch| changed.as_ref().is_some_and(|changed| touch.inside.starts_with(changed)));
+        .partition(|touch| changed.as_ref().is_some_and(|changed| touch.parts.starts_with(changed)));
     let read = above(elsewhere.iter().copied());
     let read = read.map(|read| grant(bound, &read, &elsewhere, DirectoryMode::ReadOnly));
     let changed = changed.map(|changed| grant(bound, &changed, &there, DirectoryMode::ReadWrite));
@@ -74,7 +75,7 @@ fn grant(
         DirectoryMode::ReadOnly => bound.quota,
         DirectoryMode::ReadWrite => {
             let changed = touches.iter().filter(|touch| touch.changes);
-            let paths: BTreeSet<_> = changed.clone().map(|touch| touch.path).collect();
+            let paths: BTreeSet<_> = changed.clone().map(|touch| &touch.parts).collect();
             let bytes = changed.fold(0_u64, |sum, touch| sum.saturating_add(touch.bytes));
             DiskQuota {
                 bytes: rounded(bytes, LEAST_BYTES).min(bound.quota.bytes),
@@ -82,12 +83,16 @@ fn grant(
             }
         }
     };
-    DirectoryGrant { host, guest, mode, quota, extensions: extensions(bound, touches) }
+    DirectoryGrant { host, guest, mode, quota, extensions: extensions(bound, inside, touches) }
 }
 
 /// Those that all the files have; none when one has none, or when there was no file.
-fn extensions(bound: &DirectoryGrant, touches: &[&Touch<'_>]) -> Vec<String> {
-    let files: Vec<&str> = touches.iter().filter_map(|touch| touch.file).collect();
+fn extensions(bound: &DirectoryGrant, inside: &[&str], touches: &[&Touch<'_>]) -> Vec<String> {
+    // The directory itself, when it was a file before or after, has no name below itself.
+    let files = touches.iter().filter(|touch| touch.file);
+    let files: Vec<&str> = files
+        .map(|touch| touch.parts.get(inside.len()..).and_then(<[&str]>::last).copied().unwrap_or_default())
+        .collect();
     if !bound.extensions.is_empty() {
         let one =
             |extension: &String| DirectoryGrant { extensions: vec![extension.clone()], ..bound.clone() };
@@ -110,12 +115,14 @@ fn extension(file: &str) -> Option<String> {
 impl<'a> Touch<'a> {
     fn of(access: Access, path: &'a str, bytes: u64, bound: &DirectoryGrant) -> Self {
         let rest = path.strip_prefix(bound.guest.trim_end_matches('/')).unwrap_or_default();
-        let mut inside: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
+        let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
+        let mut inside = parts.clone();
         // What is listed is entered itself; everything else is done in the directory that holds it.
-        let name = if access == Access::List { None } else { inside.pop() };
-        // A directory that is changed as a file has no name that extensions could mean.
-        let file = matches!(access, Access::Read | Access::Write).then(|| name.unwrap_or_default());
-        Self { inside, file, path, changes: matches!(access, Access::Write | Access::Directory), bytes }
+        if access != Access::List {
+            inside.pop();
+        }
+        let file = matches!(access, Access::Read | Access::Write);
+        Self { inside, parts, file, changes: matches!(access, Access::Write | Access::Directory), bytes }
     }
 }
 
