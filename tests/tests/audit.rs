@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -181,6 +183,131 @@ fn changes_of_grants_are_lines_whoever_makes_them() {
     notes approved by somebody: [] -> ["state, 2MiB, one for all callers"]
     "#);
     home.kennel(["audit", "verify"]).success();
+}
+
+#[test]
+fn verbs_that_change_grants_leave_a_line_before_they_do() {
+    let home = Home::new("audit-verbs");
+    home.plugin("notes").plugin("echo").kennel(["approve", "notes"]).success();
+    let lines = || -> Vec<Value> {
+        let all = home.audit().into_iter();
+        all.filter(|line| line["kind"] == "grants" && line["what"] != "approved").collect()
+    };
+    home.kennel(["allow", "notes", "--state", "1MiB", "--tcp", "db.example.org:5432"]).success();
+    // What changes nothing, changes no grant, or fails leaves none.
+    home.kennel(["allow", "notes", "--state", "1MiB"]).success();
+    home.kennel(["allow", "notes", "--limit", "fuel=5_000_000"]).success().stdout_has("notes: changed");
+    home.kennel(["allow", "notes", "--dir", "/no/such/folder"]).failure();
+    home.kennel(["revoke", "notes", "--elicit"]).failure();
+    home.kennel(["revoke", "notes", "--tcp", "DB.example.org:5432"]).success();
+    home.kennel(["allow", "echo", "--env", "NAME=CANARY"]).success();
+    home.kennel(["revoke", "notes", "--all"]).success();
+    let told: Vec<_> = lines()
+        .iter()
+        .map(|line| {
+            assert!(!line.to_string().contains("CANARY"), "{line}");
+            let said = |key: &str| line[key].as_str().unwrap_or("-").to_owned();
+            let bytes = if said("digest").len() == 64 { "approved bytes" } else { "none" };
+            assert_ne!(said("by"), "host");
+            format!("{} of {bytes} {}: {} -> {}", said("plugin"), said("what"), line["before"], line["now"])
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
+    home.kennel(["audit", "verify"]).success();
+    home.kennel(["audit", "show", "echo"])
+        .stdout_has("echo  grants allowed by ")
+        .stdout_has("nothing -> env");
+
+    // No change without its line.
+    let audit = home.path().join("audit");
+    std::fs::rename(&audit, home.path().join("elsewhere")).unwrap();
+    std::fs::write(&audit, "in its place").unwrap();
+    let config = || std::fs::read_to_string(home.path().join("kennel.toml")).unwrap();
+    let before = config();
+    let run = home.kennel(["allow", "notes", "--elicit"]);
+    assert_eq!(run.failure().stderr.lines().count(), 1, "{run}");
+    run.stderr_has("the audit ").stderr_has("cannot be written");
+    home.kennel(["revoke", "echo", "--all"]).failure();
+    assert_eq!(config(), before);
+}
+
+#[test]
+fn what_sockets_look_ups_and_secrets_were_allowed_and_denied_is_in_the_line() {
+    let (there, other) =
+        (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let (there_at, other_at) = (there.local_addr().unwrap(), other.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in there.incoming().flatten() {
+            let mut read = [0; 4096];
+            let _ = stream.read(&mut read);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        }
+    });
+    let home = Home::new("audit-network").env("TOKEN", "CANARY-of-a-token");
+    home.hostile_as("attacker", "attacker");
+    home.config(&format!("[plugins.attacker]\nenv = {{ TARGET = \"http://{there_at}\" }}\n"));
+    let url = format!("http://{there_at}");
+    home.kennel([
+        "allow",
+        "attacker",
+        "--http",
+        &url,
+        "--tcp",
+        &there_at.to_string(),
+        "--tcp",
+        "localhost:1",
+        "--secret",
+        "token",
+        "--from",
+        "env:TOKEN",
+        "--as",
+        "header:x-token",
+        "--for",
+        &format!("{url}/v1"),
+        "--clear",
+    ])
+    .success();
+    home.approve();
+    let client = home.serve();
+    client.initialize();
+    let dial = |to: &str| client.call("attacker__dial", &json!({ "to": to, "say": "CANARY" }));
+    let secret = |path: &str, field: &str, name: &str| {
+        let request = json!({
+            "method": "GET", "scheme": "http", "authority": there_at.to_string(), "path": path,
+            "headers": [[field, format!("{{{{secret:{name}}}}}")]],
+        });
+        client.call("attacker__hunt", &json!({ "requests": [request], "needles": [] }));
+    };
+    dial(&there_at.to_string());
+    dial(&other_at.to_string());
+    client.call("attacker__datagram", &json!({ "to": there_at.to_string(), "say": "CANARY" }));
+    client.call("attacker__lookup", &json!({ "name": "localhost" }));
+    client.call("attacker__lookup", &json!({ "name": "nowhere.test" }));
+    client.call("attacker__listen", &json!({ "address": "127.0.0.1:0" }));
+    secret("/v1/x", "x-token", "token");
+    secret("/v2/CANARY", "x-token", "token");
+    secret("/v1/x", "x-CANARY", "token");
+    secret("/v1/x", "x-token", "CANARY");
+    end(&client);
+    let said: Vec<_> = calls(&home)
+        .iter()
+        .map(|line| {
+            assert!(!line.to_string().contains("CANARY"), "{line}");
+            let list = |key: &str| line.get(key).map(Value::to_string).unwrap_or_default();
+            format!(
+                "{} allowed {} denied {} hosts {}",
+                line["name"],
+                list("allowed"),
+                list("denied"),
+                list("hosts")
+            )
+        })
+        .collect();
+    let said =
+        said.join("\n").replace(&there_at.to_string(), "THERE").replace(&other_at.to_string(), "OTHER");
+    insta::assert_snapshot!(said);
+    let denied = home.kennel(["audit", "show", "--denied"]).success().stdout.lines().count();
+    assert_eq!(denied, 7);
 }
 
 /// What somebody does to the files.

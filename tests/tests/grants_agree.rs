@@ -1,15 +1,17 @@
 //! For random grants and operations, `kennel explain` and the running host agree, always. The host is judged by what is
-//! seen from outside: what is in a file, which request a server got, what the plugin found in its environment.
+//! seen from outside: what is in a file, what a server got and which secret was in it, what the plugin found in its
+//! environment.
 //! Another seed each time; a failure names it, and `KENNEL_TEST_SEED` runs it again.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 #![allow(clippy::print_stdout, reason = "figures that a person may want to see with --nocapture")]
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::fmt::Write as _;
 use std::hash::BuildHasher as _;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -19,7 +21,7 @@ use serde_json::{Value, json};
 /// Plugins with grants of their own, all of one component in one host.
 const PLUGINS: usize = 16;
 /// Operations of each.
-const OPERATIONS: usize = 9;
+const OPERATIONS: usize = 14;
 
 /// A generator of Steele and others, "SplitMix"; small, and the same for the same seed.
 struct Random(u64);
@@ -43,7 +45,15 @@ impl Random {
     }
 }
 
-/// A server that remembers each request line.
+/// The secrets that may be granted, and whether the attacker asks for them. Of a value no byte is elsewhere.
+const SECRETS: [(&str, &str); 4] = [
+    ("token", "value-of-the-first"),
+    ("other", "value-of-the-second"),
+    ("PASSWORD", "value-of-the-third"),
+    ("unasked", "value-of-the-fourth"),
+];
+
+/// A server that remembers the head of each request, or whatever else was said.
 struct Server {
     port: u16,
     requests: Arc<Mutex<Vec<String>>>,
@@ -59,11 +69,11 @@ impl Server {
                 let mut lines = BufReader::new(stream.try_clone().unwrap());
                 let mut line = String::new();
                 if lines.read_line(&mut line).is_ok() && !line.is_empty() {
-                    requests.lock().unwrap().push(line.trim().to_owned());
                     let mut header = String::new();
                     while lines.read_line(&mut header).is_ok_and(|read| read > 2) {
-                        header.clear();
+                        line += &std::mem::take(&mut header);
                     }
+                    requests.lock().unwrap().push(line.trim().to_owned());
                     let _ = stream
                         .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
                 }
@@ -72,8 +82,28 @@ impl Server {
         server
     }
 
+    /// The same over UDP, where what was said is said back.
+    fn datagrams() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let server = Self { port: socket.local_addr().unwrap().port(), requests: Arc::default() };
+        let requests = Arc::clone(&server.requests);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 1500];
+            while let Ok((size, from)) = socket.recv_from(&mut buffer) {
+                requests.lock().unwrap().push(String::from_utf8_lossy(&buffer[..size]).into_owned());
+                let _ = socket.send_to(&buffer[..size], from);
+            }
+        });
+        server
+    }
+
     fn got(&self, what: &str) -> bool {
-        self.requests.lock().unwrap().iter().any(|line| line.contains(what))
+        self.got_with(what, "")
+    }
+
+    /// Whether both came together.
+    fn got_with(&self, what: &str, value: &str) -> bool {
+        self.requests.lock().unwrap().iter().any(|head| head.contains(what) && head.contains(value))
     }
 }
 
@@ -90,9 +120,26 @@ fn holds(folder: &Path, what: &str) -> bool {
     })
 }
 
+/// What was granted to a plugin, as far as it is looked for.
+struct Granted {
+    /// By the paths it sees.
+    folders: Vec<(&'static str, PathBuf)>,
+    secrets: Vec<Aim>,
+}
+
+/// A request that a secret could be in.
+#[derive(Clone)]
+struct Aim {
+    secret: usize,
+    method: String,
+    port: u16,
+    path: String,
+}
+
 struct World {
     home: Home,
     servers: [Server; 2],
+    datagrams: [Server; 2],
     random: Random,
 }
 
@@ -117,9 +164,13 @@ impl World {
         &self.servers[which]
     }
 
-    /// Random lines of `kennel.toml` for one plugin, and its folders by the paths it sees.
-    fn grants(&mut self, plugin: usize) -> (String, Vec<(&'static str, PathBuf)>) {
+    /// Random lines of `kennel.toml` for one plugin, and where to find what they are about.
+    fn grants(&mut self, plugin: usize) -> (String, Granted) {
         let mut text = format!("[plugins.p{plugin}]\nfile = \"attacker.wasm\"\n");
+        if self.random.below(2) == 0 {
+            writeln!(text, "resolve = {:?}", self.random.some(&["localhost", "one.test", "*.localhost"]))
+                .unwrap();
+        }
         let mut folders = Vec::new();
         for guest in ["/a", "/b", "/a/in"] {
             let folder = self.folder(plugin, guest);
@@ -136,10 +187,12 @@ impl World {
                 folders.push((guest, folder));
             }
         }
+        let mut places = Vec::new();
         for _ in 0..self.random.below(4) {
             let port = self.server().port;
             let path = self.random.one(&["", "/v", "/v/w"]);
             let methods = self.random.some(&["GET", "POST", "PUT"]);
+            places.push((port, path, methods.clone()));
             writeln!(
                 text,
                 "[[plugins.p{plugin}.http]]\nurl = \"http://127.0.0.1:{port}{path}\"\nmethods = {methods:?}"
@@ -149,6 +202,17 @@ impl World {
                 writeln!(text, "private-addresses = {}", self.random.below(2) == 0).unwrap();
             }
         }
+        for (kind, servers) in [("tcp", &self.servers), ("udp", &self.datagrams)] {
+            if self.random.below(2) == 0 {
+                let port = servers[usize::from(self.random.below(3) == 0)].port;
+                let host = self.random.one(&["127.0.0.1", "127.0.0.1", "localhost"]);
+                writeln!(text, "[[plugins.p{plugin}.{kind}]]\nto = \"{host}:{port}\"").unwrap();
+                if host == "127.0.0.1" && self.random.below(4) == 0 {
+                    writeln!(text, "private-addresses = {}", self.random.below(2) == 0).unwrap();
+                }
+            }
+        }
+        let secrets = self.secrets(plugin, &places, &mut text);
         if self.random.below(3) > 0 {
             let quota = self.random.one(&["1KiB", "64KiB"]);
             writeln!(text, "[plugins.p{plugin}.state]\nquota = {quota:?}").unwrap();
@@ -162,19 +226,44 @@ impl World {
         if self.random.below(2) == 0 {
             writeln!(text, "OTHER = \"not asked for\"").unwrap();
         }
-        (text, folders)
+        (text, Granted { folders, secrets })
+    }
+
+    /// Random secrets within what is granted, each in a header of its own name or given to the plugin.
+    fn secrets(&mut self, plugin: usize, places: &[(u16, &str, Vec<&str>)], text: &mut String) -> Vec<Aim> {
+        let mut aims = Vec::new();
+        for (index, (name, _)) in SECRETS.into_iter().enumerate() {
+            if self.random.below(4) == 0 {
+                continue;
+            }
+            let mut line =
+                format!("[[plugins.p{plugin}.secrets]]\nname = {name:?}\nfrom = \"env:OF_{name}\"\n");
+            if name == "PASSWORD" && self.random.below(2) == 0 {
+                *text += &(line + "expose = true\n");
+                continue;
+            }
+            if places.is_empty() {
+                continue;
+            }
+            let (port, path, methods) = &places[self.random.below(places.len())];
+            let below =
+                if path.is_empty() { self.random.one(&["", "/v"]) } else { self.random.one(&["", "/w"]) };
+            writeln!(line, "as = \"header\"\nheader = \"x-{name}\"\nhttp = true").unwrap();
+            writeln!(line, "for = \"http://127.0.0.1:{port}{path}{below}\"").unwrap();
+            if self.random.below(2) == 0 {
+                writeln!(line, "methods = {:?}", self.random.some(methods)).unwrap();
+            }
+            *text += &line;
+            let method = self.random.one(methods).to_owned();
+            aims.push(Aim { secret: index, method, port: *port, path: format!("{path}{below}") });
+        }
+        aims
     }
 
     /// A random operation as `explain` reads it, and whether the running host did it.
-    fn operation(
-        &mut self,
-        client: &Client,
-        plugin: usize,
-        mark: &str,
-        folders: &[(&'static str, PathBuf)],
-    ) -> (String, bool) {
+    fn operation(&mut self, client: &Client, plugin: usize, mark: &str, granted: &Granted) -> (String, bool) {
         let name = format!("p{plugin}");
-        match self.random.below(9) {
+        match self.random.below(17) {
             kind @ 0..=2 => {
                 let path = self.random.one(&[
                     "/a/x.md",
@@ -185,7 +274,8 @@ impl World {
                     "/c/x.md",
                 ]);
                 // Where it would lie, whichever directory it is taken to lie in.
-                let places: Vec<PathBuf> = folders
+                let places: Vec<PathBuf> = granted
+                    .folders
                     .iter()
                     .filter_map(|(guest, folder)| {
                         Some(folder.join(path.strip_prefix(guest)?.strip_prefix('/')?))
@@ -227,7 +317,54 @@ impl World {
                     self.servers[at].got(&format!("{method} {path} ")),
                 )
             }
-            7 => {
+            kind @ 7..=9 => {
+                let (tool, of) = match kind {
+                    7 => ("dial", &self.servers),
+                    _ => ("datagram", &self.datagrams),
+                };
+                let at = usize::from(self.random.below(3) == 0);
+                // By its address: what a name resolves to `explain` does not know.
+                let to = format!("127.0.0.1:{}", of[at].port);
+                client.call(&format!("{name}__{tool}"), &json!({ "to": to, "say": mark }));
+                (format!("{} {to}", if kind == 7 { "tcp" } else { "udp" }), of[at].got(mark))
+            }
+            10 => {
+                // Others are not known on any machine, and what is allowed has to be seen.
+                let host = self.random.one(&["localhost", "LOCALHOST."]);
+                let result = client.call(&format!("{name}__lookup"), &json!({ "name": host }));
+                (format!("resolve {host}"), result["isError"] != true)
+            }
+            11..=14 => {
+                // Mostly where one is for, or nearly, so that enough of them differ in one part only.
+                let aim = match granted.secrets.as_slice() {
+                    some @ [_, ..] if self.random.below(4) > 0 => some[self.random.below(some.len())].clone(),
+                    _ => Aim {
+                        secret: self.random.below(SECRETS.len()),
+                        method: self.random.one(&["GET", "POST", "PUT"]).to_owned(),
+                        port: self.server().port,
+                        path: self.random.one(&["", "/v", "/v/w", "/w"]).to_owned(),
+                    },
+                };
+                let (secret, value) = SECRETS[aim.secret];
+                let other = self.random.below(6) == 0;
+                let method =
+                    if other { self.random.one(&["GET", "POST", "PUT"]).to_owned() } else { aim.method };
+                let server = self.servers.iter().position(|server| server.port == aim.port).unwrap();
+                let authority = format!("127.0.0.1:{}", aim.port);
+                let path = format!("{}{}/{mark}", aim.path, self.random.one(&["", "", "", "/w", "a"]));
+                let path = if path.starts_with('/') { path } else { format!("/{path}") };
+                let request = json!({
+                    "method": method, "scheme": "http", "authority": authority, "path": path,
+                    "headers": [[format!("x-{secret}"), format!("{{{{secret:{secret}}}}}")]],
+                });
+                let arguments = json!({ "requests": [request], "needles": [] });
+                client.call(&format!("{name}__hunt"), &arguments);
+                let line = format!("{method} {path} ");
+                let sent = self.servers[server].got_with(&line, value);
+                assert!(sent || !self.servers[server].got(&line), "a placeholder was sent as it is: {line}");
+                (format!("secret {secret} {method} http://{authority}{path}"), sent)
+            }
+            15 => {
                 let variable = self.random.one(&["TARGET", "NAMED", "OTHER", "HOME", "PATH"]);
                 let result = client.call(&format!("{name}__surroundings"), &json!({}));
                 let found =
@@ -251,14 +388,20 @@ fn explain_and_the_running_host_agree() {
     let seed = std::env::var("KENNEL_TEST_SEED").ok().and_then(|text| text.parse().ok());
     let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(0));
     println!("KENNEL_TEST_SEED={seed}");
-    let home = Home::new("agree");
-    let mut world = World { home, servers: [Server::start(), Server::start()], random: Random(seed) };
+    let home =
+        SECRETS.iter().fold(Home::new("agree"), |home, (name, value)| home.env(&format!("OF_{name}"), value));
+    let mut world = World {
+        home,
+        servers: [Server::start(), Server::start()],
+        datagrams: [Server::datagrams(), Server::datagrams()],
+        random: Random(seed),
+    };
     world.home.hostile_as("attacker", "attacker");
-    let (mut text, mut folders) = (String::new(), Vec::new());
+    let (mut text, mut granted) = (String::new(), Vec::new());
     for plugin in 0..PLUGINS {
         let (lines, found) = world.grants(plugin);
         text += &lines;
-        folders.push(found);
+        granted.push(found);
     }
     world.home.config(&text);
     // One in eight is not approved, and holds nothing whatever was granted.
@@ -269,10 +412,11 @@ fn explain_and_the_running_host_agree() {
     let client = world.home.serve();
     client.initialize();
     let (mut allowed, mut denied) = (0, 0);
-    for (plugin, folders) in folders.iter().enumerate() {
+    let mut kinds: BTreeMap<String, [u32; 2]> = BTreeMap::new();
+    for (plugin, granted) in granted.iter().enumerate() {
         for number in 0..OPERATIONS {
             let mark = format!("mark-{plugin}-{number}-end");
-            let (operation, done) = world.operation(&client, plugin, &mark, folders);
+            let (operation, done) = world.operation(&client, plugin, &mark, granted);
             let name = format!("p{plugin}");
             let run = world.home.kennel(["explain", &name, &operation, "--format", "json"]);
             let said: Value = run.json();
@@ -286,11 +430,18 @@ fn explain_and_the_running_host_agree() {
                     .collect::<String>(),
                 client.stderr()
             );
+            let kind = operation.split(' ').next().unwrap().to_owned();
+            kinds.entry(kind).or_default()[usize::from(done)] += 1;
             // What is allowed names its line, and there the grant is.
             if done {
                 let line = usize::try_from(said["rule"]["line"].as_u64().expect("a line")).unwrap();
                 let written = text.lines().nth(line - 1).unwrap();
-                assert!(written.contains(&name) || written.starts_with("TARGET"), "{said}: {written}");
+                assert!(
+                    written.contains(&name)
+                        || written.starts_with("TARGET")
+                        || written.starts_with("resolve"),
+                    "{said}: {written}"
+                );
                 allowed += 1;
             } else {
                 assert!(said["why"].is_string(), "{said}");
@@ -298,6 +449,6 @@ fn explain_and_the_running_host_agree() {
             }
         }
     }
-    println!("{allowed} allowed, {denied} denied");
+    println!("{allowed} allowed, {denied} denied; of each kind denied and allowed: {kinds:?}");
     assert!(allowed > PLUGINS / 2 && denied > PLUGINS / 2, "seed {seed}: {allowed} allowed, {denied} denied");
 }

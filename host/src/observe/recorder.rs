@@ -1,19 +1,25 @@
 //! Keeps what plugins do, operation by operation, for whoever wants to learn what they need. Bounded; decides nothing.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::Scrubber;
 use crate::grants::learn::Seen;
 use crate::grants::{Access, Decision, Intent, Operation, Reason, is_blocked};
 
 /// Different operations that are kept.
 const MOST: usize = 20_000;
 /// Bytes of the longest text that is kept with one: a path of Linux, or of a URL.
-const LONGEST: usize = 8 << 10;
+const LONGEST: usize = 16 << 10;
 
 /// What was seen so far.
 #[derive(Debug, Default)]
-pub struct Recorder(Mutex<State>);
+pub struct Recorder {
+    state: Mutex<State>,
+    /// Of the plugin that is watched, when it has secrets.
+    scrubber: OnceLock<Arc<Scrubber>>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -22,11 +28,17 @@ struct State {
     places: HashMap<(Intent, bool), usize>,
     /// The kinds of files of each directory that was listed.
     listed: HashSet<(String, String)>,
-    /// Whether there was no room for something.
+    /// Whether something could not be kept.
     full: bool,
 }
 
 impl Recorder {
+    /// From now on nothing is kept that has a value in it which this knows: a plugin that was told one may name files
+    /// and hosts by it, and what is recorded becomes lines of the configuration.
+    pub fn hide(&self, scrubber: &Arc<Scrubber>) {
+        let _ = self.scrubber.set(scrubber.clone());
+    }
+
     /// Something was decided. Files are told to [`Recorder::file`].
     pub fn decided(&self, operation: &Operation<'_>, decision: Decision) {
         let Some(intent) = Intent::of(operation) else { return };
@@ -50,7 +62,7 @@ impl Recorder {
     pub fn listed(&self, directory: &str, file: &str) {
         let kind = file.rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
         let new = {
-            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let room = state.listed.len() < MOST;
             state.full |= !room;
             room && state.listed.insert((directory.to_owned(), kind))
@@ -62,7 +74,15 @@ impl Recorder {
     }
 
     fn add(&self, seen: Seen) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let secret = self.scrubber.get().is_some_and(|scrubber| {
+            let text = text(&seen.intent);
+            scrubber.text(&text) != text
+        });
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if guarded!("secret-recorded", secret) {
+            state.full = true;
+            return;
+        }
         // Of a store only the most it held matters.
         let same = match &seen.intent {
             Intent::State(_) => Intent::State(0),
@@ -76,7 +96,8 @@ impl Recorder {
             if let (Intent::State(most), Intent::State(bytes)) = (&mut known.intent, seen.intent) {
                 *most = bytes.max(*most);
             }
-        } else if state.seen.len() < MOST && size(&seen.intent) <= LONGEST {
+        } else if guarded!("recorded", state.seen.len() < MOST && text(&seen.intent).len() <= LONGEST, without true)
+        {
             let place = state.seen.len();
             state.places.insert(key, place);
             state.seen.push(seen);
@@ -88,7 +109,7 @@ impl Recorder {
     /// What was seen, in the order in which it came first, and whether that is all.
     #[must_use]
     pub fn all(&self) -> (Vec<Seen>, bool) {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         (state.seen.clone(), !state.full)
     }
 }
@@ -100,11 +121,15 @@ fn reason(decision: Decision) -> Option<Reason> {
     }
 }
 
-fn size(intent: &Intent) -> usize {
+/// What of it the plugin chose.
+fn text(intent: &Intent) -> Cow<'_, str> {
     match intent {
-        Intent::File(_, text) | Intent::Env(text) => text.len(),
-        Intent::Http(request) => request.path().len(),
-        _ => 0,
+        Intent::File(_, text) | Intent::Env(text) => text.into(),
+        Intent::Http(request) | Intent::Secret(_, request) => {
+            format!("{} {}{}", request.method(), request.destination(), request.path()).into()
+        }
+        Intent::Connect(_, [host], _) | Intent::Lookup(host) => host.to_string().into(),
+        Intent::State(_) | Intent::Elicit | Intent::Sample | Intent::Roots => "".into(),
     }
 }
 
@@ -148,6 +173,27 @@ mod tests {
             told,
             expected.map(|(text, allowed, times, bytes)| (text.to_owned(), allowed, times, bytes))
         );
+    }
+
+    #[test]
+    fn what_has_a_secret_in_it_is_not_kept() {
+        let (recorder, scrubber) = (Recorder::default(), Scrubber::shared());
+        scrubber.learn("token", "hunter2-hunter2", 1);
+        recorder.hide(&scrubber);
+        recorder.file(Access::Read, "/docs/hunter2-hunter2.md", YES);
+        recorder.listed("/docs", "hunter2-hunter2.txt");
+        let url = "GET http://hunter2-hunter2.example.org/a";
+        let lookup = "resolve hunter2-hunter2.example.org";
+        for text in [url, lookup, "tcp hunter2-hunter2.example.org:1"] {
+            recorder.decided(&text.parse::<Intent>().unwrap().operation(), YES);
+        }
+        recorder.file(Access::Read, "/docs/other.md", YES);
+        let (seen, all) = recorder.all();
+        assert_eq!(
+            seen.iter().map(|one| one.intent.to_string()).collect::<Vec<_>>(),
+            ["read /docs/other.md"]
+        );
+        assert!(!all);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What a call used, and what was decided in it. Counted where it happens, read once at the end; decides nothing.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::observe::{Decisions, Recorder};
+use crate::observe::{Decisions, Recorder, Scrubber};
 
 /// Counts of one call, shared by the wrappers (streams, sockets, bodies) that outlive a host
 /// function's borrow of the store.
@@ -19,6 +20,8 @@ pub struct Counters {
     log_lines: AtomicU32,
     decisions: Mutex<Decisions>,
     recorder: Option<Arc<Recorder>>,
+    /// Of the plugin whose call it is, when it has secrets: it chooses the names of hosts.
+    scrubber: OnceLock<Arc<Scrubber>>,
 }
 
 impl Counters {
@@ -87,12 +90,28 @@ impl Counters {
 
     /// Something was denied. The text goes into the audit: no path, query or content that the guest chose.
     pub fn denied(&self, what: &str) {
-        self.decided(|decisions| decisions.deny(what));
+        let what = self.clean(what);
+        self.decided(|decisions| decisions.deny(&what));
     }
 
     /// Something is sent to this host and port.
     pub fn reached(&self, host: &str) {
-        self.decided(|decisions| decisions.reach(host));
+        let host = self.clean(host);
+        self.decided(|decisions| decisions.reach(&host));
+    }
+
+    /// From now on no value that it knows is in what was decided.
+    pub(super) fn scrub_by(&self, scrubber: &Arc<Scrubber>) {
+        // One call is of one plugin; of another configuration of it the values may have changed, which is revoked.
+        let _ = self.scrubber.set(scrubber.clone());
+        if let Some(recorder) = &self.recorder {
+            recorder.hide(scrubber);
+        }
+    }
+
+    fn clean<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let scrubber = guarded!("secret-audit", self.scrubber.get(), without None);
+        scrubber.map_or(Cow::Borrowed(text), |scrubber| scrubber.text(text))
     }
 
     fn decided(&self, add: impl FnOnce(&mut Decisions)) {

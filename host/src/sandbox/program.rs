@@ -258,11 +258,12 @@ impl Program {
         mut context: CallContext,
     ) -> Finished<O::Output> {
         let started = Instant::now();
+        let counters = context.counters.clone();
         if let Some(scrubber) = self.secrets.scrubber() {
             context.events = Arc::new(ScrubbedEvents::new(context.events, scrubber.clone()));
+            counters.scrub_by(scrubber);
         }
         let limits = &self.limits;
-        let counters = context.counters.clone();
         let (out, err) = (Capture::begin(limits.stdio, &counters), Capture::begin(limits.stdio, &counters));
         let cancel = context.cancel.clone();
 
