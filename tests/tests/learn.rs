@@ -127,7 +127,7 @@ fn requests_sockets_and_state_are_learned() {
         ("web", web(mine, "GET", "/v1/a?x=1")),
         ("web", web(mine, "GET", "/v1/b")),
         ("dial", json!({"to": format!("127.0.0.1:{other}"), "say": "GET / HTTP/1.0\r\n\r\n"})),
-        ("keep", json!({"try": "set", "key": "k", "text": "x".repeat(10_000)})),
+        ("keep", json!({"steps": [{"try": "set", "key": "k", "text": "x".repeat(10_000)}]})),
     ];
     let script = home.folder("scripts").join("did.jsonl");
     let lines =
@@ -177,10 +177,11 @@ fn requests_sockets_and_state_are_learned() {
         ("web", web(other, "GET", "/v1/a")),
         ("dial", json!({"to": format!("127.0.0.1:{mine}"), "say": "x"})),
         ("lookup", json!({"name": "localhost"})),
-        ("keep", json!({"try": "set", "key": "l", "text": "x".repeat(10_000)})),
     ] {
         call(&home, "net", tool, &arguments).failure();
     }
+    let more = json!({"steps": [{"try": "set", "key": "l", "text": "x".repeat(10_000)}]});
+    call(&home, "net", "keep", &more).success().stdout_has("16384");
 }
 
 /// The bounds: what is asked for and named, for approved bytes; what was tried beyond is told.
@@ -190,10 +191,21 @@ fn nothing_is_learned_beyond_what_is_asked_for_and_named() {
     let write = json!({"path": "/docs/out/new.txt", "content": "new"}).to_string();
     let to_read = ["filesystem", "--dir", &root, "--as", "/docs"];
     let said = learn(&home, &[&to_read[..], &["--", "write_file", &write]].concat());
-    said.failure()
-        .stdout_has("denied meanwhile:\n\n  write /docs/out/")
-        .stdout_has("it holds this directory to read only");
+    said.failure().stderr_has("write_file failed: ");
     assert!(!said.stdout.contains("read-write"), "{said}");
+    assert!(!Path::new(&root).join("out/new.txt").exists());
+
+    // Named by nobody, and by somebody for what is not asked for: tried and told, and not proposed.
+    home.hostile_as("attacker", "net");
+    home.kennel(["approve", "net"]).success();
+    let target = format!("127.0.0.1:{}", server());
+    let get = json!({"method": "GET", "scheme": "http", "authority": target, "path": "/v1"}).to_string();
+    let url = format!("http://{target}");
+    for (named, why) in [(vec![], "it holds no outbound HTTP"), (vec!["--http", &url], "it holds no outbound HTTP")] {
+        let said = learn(&home, &[&["net"], &named[..], &["--", "web", &get]].concat());
+        let denied = format!("net needed no grant\n\ndenied meanwhile:\n\n  GET {url}/v1: {why}\n");
+        said.failure().stdout_has(&denied);
+    }
 
     // The trial asks to read only, and for no variable, whatever it is given.
     home.plugin("trial");
@@ -227,7 +239,8 @@ fn what_lies_behind_a_link_is_learned_with_it() {
     let args = ["filesystem", "--dir", &root, "--as", "/docs", "--accept", "--", "read_text_file", &text];
     learn(&home, &args).success();
     call(&home, "filesystem", "read_text_file", &read).success().stdout_has("[private/c.md]");
-    call(&home, "filesystem", "read_text_file", &json!({"path": "/docs/notes/key.pem"})).failure();
+    let write = json!({"path": "/docs/private/c.md", "content": "changed"});
+    call(&home, "filesystem", "write_file", &write).failure();
 }
 
 #[test]
@@ -243,6 +256,10 @@ fn what_cannot_be_learned_is_said_in_a_line() {
         (
             vec!["filesystem", "--dir", &own, "--", "list_allowed_directories"],
             "no plugin may reach Kennel's own files",
+        ),
+        (
+            vec!["filesystem", "--secret", "token", "--from", "env:T", "--as", "bearer", "--", "x"],
+            "a secret is granted by hand and never learned",
         ),
         (vec!["filesystem", "--http", "ftp://x", "--", "list_allowed_directories"], "is not http"),
     ] {

@@ -260,3 +260,13 @@ fn start_log(directives: Option<&str>, serving: bool) -> Result<(), Failure> {
         .init();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_verbs_are_declared_soundly() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -7,6 +7,8 @@ use crate::cli::Failure;
 use crate::config::edit::{SecretAs, SecretText};
 
 #[derive(Clone, Debug, clap::Args)]
+// Its verbs have the same name.
+#[group(skip)]
 pub(super) struct Args {
     /// A secret, by the name that the plugin asks for; what you leave out stays as it is written
     #[arg(long, value_name = "NAME")]

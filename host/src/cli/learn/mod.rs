@@ -13,7 +13,8 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::catalog::api::{Backend as _, Done};
 use crate::catalog::types::Outcome;
-use crate::config::{Config, Home, edit};
+use crate::config::edit::{self, Allow};
+use crate::config::{Config, Home};
 use crate::grants::learn::{Learned, Seen, learn};
 use crate::grants::{Approval, Grants, Lock, PluginName, Trust};
 use crate::observe::{Audit, Recorder, escape_for_people};
@@ -32,7 +33,7 @@ use calls::Call;
 /// it and what you name here in the words of `kennel allow`, as far as it asks for it, and nothing else. Then it
 /// says which grants would have sufficed, as lines of kennel.toml, and what was denied. For example:
 ///
-///   kennel learn filesystem --dir ~/Documents:rw -- read_text_file '{"path": "/home/me/Documents/notes/a.md"}'
+///   kennel learn filesystem --dir ~/Documents:rw --as /docs -- read_text_file '{"path": "/docs/a.md"}'
 ///
 ///   kennel learn weather-us --http https://api.weather.gov --accept -- get_alerts '{"state": "CA"}'
 ///
@@ -98,7 +99,13 @@ pub(super) fn run(
         return Err(Failure::new("there is nothing to learn from; write -- TOOL '{…}', or --script FILE"));
     }
     let before = Config::load(home, surroundings)?;
-    let bounds = edit::preview(home, surroundings, &args.plugin, &args.bounds.wanted(here)?)?;
+    let wanted = args.bounds.wanted(here)?;
+    if wanted.iter().any(|one| matches!(one, Allow::Secret(_))) {
+        return Err(Failure::new(
+            "--secret: a secret is granted by hand and never learned; use `kennel allow` first",
+        ));
+    }
+    let bounds = edit::preview(home, surroundings, &args.plugin, &wanted)?;
     let recorder = Arc::new(Recorder::default());
     home.create()?;
     let audit = Audit::begin(&home.audit(), super::audit::options(&before.audit))?;

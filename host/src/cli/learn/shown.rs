@@ -56,12 +56,14 @@ impl Lesson<'_> {
         let beyond = learned.beyond(&self.granted);
         if !accept && beyond != Grants::default() {
             writeln!(out, "\nin kennel.toml, which --accept writes:\n")?;
-            edit::lines(plugin, &beyond)?.lines().try_for_each(|line| writeln!(out, "  {line}"))?;
+            for line in edit::lines(plugin, &beyond)?.lines() {
+                writeln!(out, "{}", format!("  {}", escape_for_people(line)).trim_end())?;
+            }
             let (commands, all) = commands(plugin.as_str(), &beyond);
             if !commands.is_empty() {
                 let some = if all { "" } else { " (the rest only there)" };
                 writeln!(out, "\nor{some}:\n")?;
-                commands.iter().try_for_each(|command| writeln!(out, "  {command}"))?;
+                commands.iter().try_for_each(|command| writeln!(out, "  {}", escape_for_people(command)))?;
             }
         }
         self.print_denied(out)
@@ -94,7 +96,7 @@ impl Lesson<'_> {
         let named: Vec<_> = seen.iter().take(NAMED).map(|one| one.intent.to_string()).collect();
         text.push_str(&named.join(", "));
         if let Some(more) = seen.len().checked_sub(NAMED).filter(|more| *more > 0) {
-            text.push_str(&format!(", and {more} others"));
+            text.push_str(&format!(", and {more} more"));
         }
         text
     }
