@@ -78,7 +78,7 @@ fn trace() -> impl Strategy<Value = Vec<Seen>> {
     proptest::collection::vec(one, 0..24)
 }
 
-fn says(text: String) -> Intent {
+fn says(text: &str) -> Intent {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
@@ -88,40 +88,40 @@ fn outside(alone: &Grants, covered: &[&Seen]) -> Vec<Intent> {
     for grant in &alone.directories {
         let (above, name) = grant.guest.rsplit_once('/').unwrap();
         let ending = grant.extensions.first().map(|one| format!(".{one}")).unwrap_or_default();
-        all.push(says(format!("read {above}/{name}x/f{ending}")));
-        all.push(says(format!("read {above}/f{ending}")));
-        all.push(says(format!("list {above}/")));
+        all.push(says(&format!("read {above}/{name}x/f{ending}")));
+        all.push(says(&format!("read {above}/f{ending}")));
+        all.push(says(&format!("list {above}/")));
         if grant.mode == DirectoryMode::ReadOnly {
-            all.push(says(format!("write {}/f{ending}", grant.guest)));
-            all.push(says(format!("mkdir {}/f", grant.guest)));
+            all.push(says(&format!("write {}/f{ending}", grant.guest)));
+            all.push(says(&format!("mkdir {}/f", grant.guest)));
         }
         if !grant.extensions.is_empty() {
-            all.push(says(format!("read {}/f.other", grant.guest)));
-            all.push(says(format!("read {}/f", grant.guest)));
+            all.push(says(&format!("read {}/f.other", grant.guest)));
+            all.push(says(&format!("read {}/f", grant.guest)));
         }
     }
     for grant in &alone.http {
         let HttpGrant { scheme, host, port, methods, path, .. } = grant;
         let path = path.as_str().trim_end_matches('/');
         let method = &methods[0];
-        all.push(says(format!("DELETE {scheme}://{host}:{port}{path}")));
-        all.push(says(format!("{method} {scheme}://x.{host}:{port}{path}")));
-        all.push(says(format!("{method} {scheme}://{host}:{}{path}", port + 1)));
+        all.push(says(&format!("DELETE {scheme}://{host}:{port}{path}")));
+        all.push(says(&format!("{method} {scheme}://x.{host}:{port}{path}")));
+        all.push(says(&format!("{method} {scheme}://{host}:{}{path}", port + 1)));
         let other = if *scheme == HttpScheme::Http { HttpScheme::Https } else { HttpScheme::Http };
-        all.push(says(format!("{method} {other}://{host}:{port}{path}")));
+        all.push(says(&format!("{method} {other}://{host}:{port}{path}")));
         if let Some((above, _)) = path.rsplit_once('/') {
-            all.push(says(format!("{method} {scheme}://{host}:{port}{above}/")));
-            all.push(says(format!("{method} {scheme}://{host}:{port}{path}x")));
+            all.push(says(&format!("{method} {scheme}://{host}:{port}{above}/")));
+            all.push(says(&format!("{method} {scheme}://{host}:{port}{path}x")));
         }
     }
     for (word, grants) in [("tcp", &alone.tcp), ("udp", &alone.udp)] {
         for SocketGrant { host, port, .. } in grants {
-            all.push(says(format!("{word} {host}:{}", port + 1)));
-            all.push(says(format!("{word} other.t:{port}")));
+            all.push(says(&format!("{word} {host}:{}", port + 1)));
+            all.push(says(&format!("{word} other.t:{port}")));
         }
     }
     for host in &alone.resolve {
-        all.push(says(format!("resolve x.{host}")));
+        all.push(says(&format!("resolve x.{host}")));
     }
     if let Some(state) = &alone.state {
         let most = covered.iter().filter_map(|one| match one.intent {
@@ -208,7 +208,7 @@ proptest! {
 }
 
 fn learned(lines: &[&str]) -> Vec<String> {
-    let seen: Vec<_> = lines.iter().map(|line| Seen::once(says((*line).to_owned()), None)).collect();
+    let seen: Vec<_> = lines.iter().map(|line| Seen::once(says(line), None)).collect();
     let mut lines = learn(&seen, &bounds()).grants.describe();
     lines.retain(|line| line != "environment variable A");
     lines
@@ -270,7 +270,7 @@ fn a_name_that_is_granted_needs_no_grant_to_be_looked_up() {
 
 #[test]
 fn what_was_refused_once_it_was_dialled_is_not_learned() {
-    let request = says("GET http://x.b.t/a".into());
+    let request = says("GET http://x.b.t/a");
     let private = Reason::Http(crate::grants::DenyReason::Private);
     let seen = [Seen::once(request.clone(), None), Seen::once(request, Some(private))];
     assert_eq!(learn(&seen, &bounds()).grants.http, []);
@@ -278,11 +278,11 @@ fn what_was_refused_once_it_was_dialled_is_not_learned() {
 
 #[test]
 fn private_addresses_are_learned_where_they_were_met() {
-    let mut one = Seen::once(says("udp a.b.t:8".into()), None);
+    let mut one = Seen::once(says("udp a.b.t:8"), None);
     assert!(!learn(&[one.clone()], &bounds()).grants.udp[0].private_addresses);
     one.private = true;
     assert!(learn(&[one.clone()], &bounds()).grants.udp[0].private_addresses);
-    one.intent = says("tcp a.b.t:8".into());
+    one.intent = says("tcp a.b.t:8");
     assert!(!learn(&[one], &bounds()).grants.tcp[0].private_addresses, "the bound does not allow them");
 }
 
