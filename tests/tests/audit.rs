@@ -219,9 +219,9 @@ fn verbs_that_change_grants_leave_a_line_before_they_do() {
         .stdout_has("nothing -> env");
 
     // No change without its line.
-    let audit = home.path().join("audit");
-    std::fs::rename(&audit, home.path().join("elsewhere")).unwrap();
-    std::fs::write(&audit, "in its place").unwrap();
+    let key = home.path().join("audit/key");
+    std::fs::remove_file(&key).unwrap();
+    std::fs::create_dir(&key).unwrap();
     let config = || std::fs::read_to_string(home.path().join("kennel.toml")).unwrap();
     let before = config();
     let run = home.kennel(["allow", "notes", "--elicit"]);

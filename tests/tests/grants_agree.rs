@@ -125,13 +125,17 @@ struct Granted {
     /// By the paths it sees.
     folders: Vec<(&'static str, PathBuf)>,
     secrets: Vec<Aim>,
+    /// As it is written. What was done must be in it whatever `explain` says, which asks the same code as the host.
+    text: String,
 }
 
 /// A request that a secret could be in.
 #[derive(Clone)]
 struct Aim {
     secret: usize,
-    method: String,
+    methods: Vec<String>,
+    /// Whether these methods are written; else all are meant that are granted there.
+    narrowed: bool,
     port: u16,
     path: String,
 }
@@ -188,7 +192,7 @@ impl World {
             }
         }
         let mut places = Vec::new();
-        for _ in 0..self.random.below(4) {
+        for _ in 0..self.random.below(6) {
             let port = self.server().port;
             let path = self.random.one(&["", "/v", "/v/w"]);
             let methods = self.random.some(&["GET", "POST", "PUT"]);
@@ -218,15 +222,15 @@ impl World {
             writeln!(text, "[plugins.p{plugin}.state]\nquota = {quota:?}").unwrap();
         }
         writeln!(text, "[plugins.p{plugin}.env]").unwrap();
-        if self.random.below(5) > 0 {
+        if self.random.below(8) > 0 {
             let port = self.server().port;
-            let path = self.random.one(&["", "", "/v"]);
+            let path = self.random.one(&["", "", "", "/v"]);
             writeln!(text, "TARGET = \"http://127.0.0.1:{port}{path}\"").unwrap();
         }
         if self.random.below(2) == 0 {
             writeln!(text, "OTHER = \"not asked for\"").unwrap();
         }
-        (text, Granted { folders, secrets })
+        (text.clone(), Granted { folders, secrets, text })
     }
 
     /// Random secrets within what is granted, each in a header of its own name or given to the plugin.
@@ -250,12 +254,16 @@ impl World {
                 if path.is_empty() { self.random.one(&["", "/v"]) } else { self.random.one(&["", "/w"]) };
             writeln!(line, "as = \"header\"\nheader = \"x-{name}\"\nhttp = true").unwrap();
             writeln!(line, "for = \"http://127.0.0.1:{port}{path}{below}\"").unwrap();
-            if self.random.below(2) == 0 {
-                writeln!(line, "methods = {:?}", self.random.some(methods)).unwrap();
+            let mut methods = methods.clone();
+            let narrowed = self.random.below(3) == 0;
+            if narrowed {
+                methods = self.random.some(&methods);
+                writeln!(line, "methods = {methods:?}").unwrap();
             }
             *text += &line;
-            let method = self.random.one(methods).to_owned();
-            aims.push(Aim { secret: index, method, port: *port, path: format!("{path}{below}") });
+            let path = format!("{path}{below}");
+            let methods = methods.into_iter().map(str::to_owned).collect();
+            aims.push(Aim { secret: index, methods, narrowed, port: *port, path });
         }
         aims
     }
@@ -326,13 +334,19 @@ impl World {
                 // By its address: what a name resolves to `explain` does not know.
                 let to = format!("127.0.0.1:{}", of[at].port);
                 client.call(&format!("{name}__{tool}"), &json!({ "to": to, "say": mark }));
-                (format!("{} {to}", if kind == 7 { "tcp" } else { "udp" }), of[at].got(mark))
+                let (word, done) = (if kind == 7 { "tcp" } else { "udp" }, of[at].got(mark));
+                let line = format!("[[plugins.{name}.{word}]]\nto = {to:?}\n");
+                assert!(!done || granted.text.contains(&line), "{word} {to}: {}", granted.text);
+                (format!("{word} {to}"), done)
             }
             10 => {
                 // Others are not known on any machine, and what is allowed has to be seen.
                 let host = self.random.one(&["localhost", "LOCALHOST."]);
                 let result = client.call(&format!("{name}__lookup"), &json!({ "name": host }));
-                (format!("resolve {host}"), result["isError"] != true)
+                let done = result["isError"] != true;
+                let named = ["\"localhost\"", "\"localhost:"].iter().any(|text| granted.text.contains(text));
+                assert!(!done || named, "{host}: {}", granted.text);
+                (format!("resolve {host}"), done)
             }
             11..=14 => {
                 // Mostly where one is for, or nearly, so that enough of them differ in one part only.
@@ -340,15 +354,17 @@ impl World {
                     some @ [_, ..] if self.random.below(4) > 0 => some[self.random.below(some.len())].clone(),
                     _ => Aim {
                         secret: self.random.below(SECRETS.len()),
-                        method: self.random.one(&["GET", "POST", "PUT"]).to_owned(),
+                        methods: vec![self.random.one(&["GET", "POST", "PUT"]).to_owned()],
+                        narrowed: true,
                         port: self.server().port,
                         path: self.random.one(&["", "/v", "/v/w", "/w"]).to_owned(),
                     },
                 };
                 let (secret, value) = SECRETS[aim.secret];
-                let other = self.random.below(6) == 0;
-                let method =
-                    if other { self.random.one(&["GET", "POST", "PUT"]).to_owned() } else { aim.method };
+                let method = match self.random.below(6) {
+                    0 => self.random.one(&["GET", "POST", "PUT"]).to_owned(),
+                    n => aim.methods[n % aim.methods.len()].clone(),
+                };
                 let server = self.servers.iter().position(|server| server.port == aim.port).unwrap();
                 let authority = format!("127.0.0.1:{}", aim.port);
                 let path = format!("{}{}/{mark}", aim.path, self.random.one(&["", "", "", "/w", "a"]));
@@ -362,10 +378,22 @@ impl World {
                 let line = format!("{method} {path} ");
                 let sent = self.servers[server].got_with(&line, value);
                 assert!(sent || !self.servers[server].got(&line), "a placeholder was sent as it is: {line}");
+                let is_for = |other: &Aim| {
+                    let rest = path.strip_prefix(&other.path);
+                    other.secret == aim.secret
+                        && other.port == aim.port
+                        && rest.is_some_and(|rest| rest.starts_with('/'))
+                        && (!other.narrowed || other.methods.contains(&method))
+                };
+                assert!(
+                    !sent || granted.secrets.iter().any(is_for),
+                    "{secret} {method} {path}: {}",
+                    granted.text
+                );
                 (format!("secret {secret} {method} http://{authority}{path}"), sent)
             }
             15 => {
-                let variable = self.random.one(&["TARGET", "NAMED", "OTHER", "HOME", "PATH"]);
+                let variable = self.random.one(&["TARGET", "NAMED", "OTHER", "PASSWORD", "HOME", "PATH"]);
                 let result = client.call(&format!("{name}__surroundings"), &json!({}));
                 let found =
                     result["structuredContent"]["environment"].as_array().unwrap_or(&Vec::new()).clone();

@@ -201,7 +201,9 @@ fn nothing_is_learned_beyond_what_is_asked_for_and_named() {
     let target = format!("127.0.0.1:{}", server());
     let get = json!({"method": "GET", "scheme": "http", "authority": target, "path": "/v1"}).to_string();
     let url = format!("http://{target}");
-    for (named, why) in [(vec![], "it holds no outbound HTTP"), (vec!["--http", &url], "it holds no outbound HTTP")] {
+    for (named, why) in
+        [(vec![], "it holds no outbound HTTP"), (vec!["--http", &url], "it holds no outbound HTTP")]
+    {
         let said = learn(&home, &[&["net"], &named[..], &["--", "web", &get]].concat());
         let denied = format!("net needed no grant\n\ndenied meanwhile:\n\n  GET {url}/v1: {why}\n");
         said.failure().stdout_has(&denied);

@@ -76,7 +76,7 @@ pub struct Typed {
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<String>,
     #[command(flatten)]
-    secret: secret::Args,
+    secret: secret::SecretArgs,
     /// A store of its own of at most so much, such as 4MiB
     #[arg(long, value_name = "SIZE")]
     state: Option<String>,

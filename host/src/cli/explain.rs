@@ -16,12 +16,15 @@ use super::holder::Written;
 
 /// Say whether a plugin may do something, and by which line of kennel.toml
 ///
-/// Operations: read PATH, write PATH, list PATH, mkdir PATH (by the path the plugin sees); a method and a URL; env NAME;
-/// state [SIZE]; elicit; sample; roots. For example:
+/// Operations: read PATH, write PATH, list PATH, mkdir PATH (by the path the plugin sees); a method and a URL; secret NAME
+/// with a method and a URL; tcp HOST:PORT; udp HOST:PORT; resolve HOST; env NAME; state [SIZE]; elicit; sample; roots. For
+/// example:
 ///
 ///   kennel explain filesystem read /docs/a.md
 ///
 ///   kennel explain weather-us GET https://api.weather.gov/alerts
+///
+///   kennel explain issues secret token GET https://api.example.org/issues
 ///
 /// A name's addresses are seen only when a request is made: those that are private or local are refused then, unless the
 /// grant allows them. Answers 0 when it may, else 1.

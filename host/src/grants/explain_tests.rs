@@ -93,6 +93,8 @@ fn each_answer_names_its_grant_and_what_is_missing() {
             "env BASE",
             "env TOKEN",
             "env HOME",
+            "env own",
+            "env key",
             "secret key GET https://api.example.org/v1",
             "secret key GET https://api.example.org/",
             "secret key POST https://api.example.org/v1",

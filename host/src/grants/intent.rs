@@ -49,6 +49,9 @@ pub enum IntentError {
     /// A request that no plugin can send.
     #[error("{0:?}: {1}")]
     Odd(String, OddRequest),
+    /// Not a name.
+    #[error("{0:?} is an address, which needs no looking up")]
+    Address(String),
     /// Not a size.
     #[error("{0}")]
     Size(String),
@@ -122,7 +125,10 @@ impl FromStr for Intent {
             ("tcp", to) if !to.is_empty() => connect(SocketKind::Tcp, to)?,
             ("udp", to) if !to.is_empty() => connect(SocketKind::Udp, to)?,
             ("resolve", name) if !name.is_empty() => {
-                Self::Lookup(parse_host(name).map_err(|why| IntentError::Odd(name.to_owned(), why))?)
+                match parse_host(name).map_err(|why| IntentError::Odd(name.to_owned(), why))? {
+                    HttpHost::Address(_) => return Err(IntentError::Address(name.to_owned())),
+                    host => Self::Lookup(host),
+                }
             }
             ("env", name) if !name.is_empty() => Self::Env(name.to_owned()),
             ("secret", rest) => match rest.split_whitespace().collect::<Vec<_>>()[..] {
@@ -235,6 +241,7 @@ mod tests {
             "GET http://a/../b",
             "state x",
             "secret token",
+            "resolve 192.0.2.1",
             "secret token GET",
             "secret token GET a.org",
         ];

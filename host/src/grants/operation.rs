@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::http::{self, DenyReason, HttpHost, HttpOperation};
 use super::socket::{Naming, SocketDecision, SocketDeny, SocketKind, decide_connect, decide_lookup};
-use super::{Grants, units};
+use super::{Grants, SecretGrant, SecretUse, units};
 
 /// Something a plugin wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub enum Operation<'a> {
     },
     /// Look up this name.
     Lookup(&'a HttpHost),
-    /// See this environment variable.
+    /// See this environment variable, which may be a secret that is exposed.
     Env(&'a str),
     /// Send this request with a secret in it.
     Secret {
@@ -191,7 +191,7 @@ pub fn decide(grants: &Grants, operation: &Operation<'_>) -> Decision {
             Some((by, private)) => Decision::Allowed(Rule::Lookup { by, private }),
             None => Decision::Denied(Reason::Lookup),
         },
-        Operation::Env(name) => either(grants.env.contains_key(name), Rule::Env, Reason::Env),
+        Operation::Env(name) => env(grants, name),
         Operation::Secret { name, request } => secret(grants, name, request),
         Operation::State { bytes } => match &grants.state {
             None => Decision::Denied(Reason::NoState),
@@ -205,6 +205,14 @@ pub fn decide(grants: &Grants, operation: &Operation<'_>) -> Decision {
 
 fn either(granted: bool, rule: Rule, reason: Reason) -> Decision {
     if granted { Decision::Allowed(rule) } else { Decision::Denied(reason) }
+}
+
+fn env(grants: &Grants, name: &str) -> Decision {
+    let exposed = |grant: &SecretGrant| grant.used == SecretUse::Exposed && grant.name == name;
+    match grants.secrets.iter().position(exposed) {
+        Some(index) => Decision::Allowed(Rule::Secret(index)),
+        None => either(grants.env.contains_key(name), Rule::Env, Reason::Env),
+    }
 }
 
 fn secret(grants: &Grants, name: &str, request: &HttpOperation) -> Decision {

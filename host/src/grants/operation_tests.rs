@@ -134,6 +134,9 @@ fn a_secret_goes_into_requests_that_are_for_it_and_granted() {
         assert_eq!(decide(&held, &operation), expected, "{name} {request}");
         assert_eq!(decide(&none, &operation), Decision::Denied(Reason::NoSecret));
     }
+    // What is exposed is a variable, and what is sent is none.
+    assert_eq!(decide(&held, &Operation::Env("own")), Decision::Allowed(Rule::Secret(1)));
+    assert_eq!(decide(&held, &Operation::Env("a")), Decision::Denied(Reason::Env));
 }
 
 #[test]

@@ -7,9 +7,7 @@ use crate::cli::Failure;
 use crate::config::edit::{SecretAs, SecretText};
 
 #[derive(Clone, Debug, clap::Args)]
-// Its verbs have the same name.
-#[group(skip)]
-pub(super) struct Args {
+pub(super) struct SecretArgs {
     /// A secret, by the name that the plugin asks for; what you leave out stays as it is written
     #[arg(long, value_name = "NAME")]
     secret: Option<String>,
@@ -27,7 +25,7 @@ pub(super) struct Args {
     expose: bool,
 }
 
-impl Args {
+impl SecretArgs {
     /// The secret, if there is one, sent as `sent_as` in requests with `methods`.
     pub(super) fn text(
         &self,

@@ -73,7 +73,7 @@ impl Edit<'_> {
         let form = self.form();
         let section = self.section()?;
         if !change_first(section, "secrets", &|entry| is_named(entry, &secret.name), |entry| {
-            fill(entry, secret)
+            fill(entry, secret);
         }) {
             let mut entry = Table::new();
             set(&mut entry, "name", secret.name.as_str().into());
