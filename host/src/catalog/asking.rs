@@ -122,7 +122,11 @@ fn count(
             wit::Question::Sample(_) => (Operation::Sample, "to ask the client's model", "sample"),
             wit::Question::ListRoots => (Operation::Roots, "to ask for the client's directories", "roots"),
         };
-        if let Decision::Denied(reason) = decide(grants, &operation)
+        let decision = decide(grants, &operation);
+        if let Some(recorder) = counters.recorder() {
+            recorder.decided(&operation, decision);
+        }
+        if let Decision::Denied(reason) = decision
             && guarded!("questions-granted", true)
         {
             counters.denied(what);

@@ -40,7 +40,7 @@ impl Catalog {
         call: &CallInfo,
         arguments: Arguments,
     ) -> Result<Line, CallFailure> {
-        let counters = Arc::<Counters>::default();
+        let counters = Arc::new(Counters::recorded(self.shared.recorder.clone()));
         let Some(audit) = &self.shared.audit else {
             return Ok(Line { left: None, counters, finished: false });
         };

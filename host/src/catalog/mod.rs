@@ -20,7 +20,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{broadcast, watch};
 
-use crate::observe::Audit;
+use crate::observe::{Audit, Recorder};
 use crate::plugin::{Plugin, Status};
 use crate::sandbox::Usage;
 pub use crate::sandbox::json;
@@ -49,12 +49,19 @@ struct Shared {
     relist: Relist,
     subscribers: Subscribers,
     audit: Option<Audit<Usage>>,
+    recorder: Option<Arc<Recorder>>,
 }
 
 impl Catalog {
     /// An empty catalog, not ready. With an audit every call leaves a line there.
     #[must_use]
     pub fn new(audit: Option<Audit<Usage>>) -> Self {
+        Self::recorded(audit, None)
+    }
+
+    /// The same, of which `recorder` keeps what each call does.
+    #[must_use]
+    pub fn recorded(audit: Option<Audit<Usage>>, recorder: Option<Arc<Recorder>>) -> Self {
         let shared = Shared {
             view: RwLock::default(),
             changes: broadcast::Sender::new(CHANGES),
@@ -63,6 +70,7 @@ impl Catalog {
             relist: Relist::default(),
             subscribers: Subscribers::default(),
             audit,
+            recorder,
         };
         Self { shared: Arc::new(shared) }
     }

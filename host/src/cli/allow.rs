@@ -31,12 +31,19 @@ use super::holder::Written;
 #[derive(Clone, Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true)
     .args(["dir", "http", "tcp", "udp", "resolve", "env", "secret", "state", "elicit", "sample", "roots", "limit"]))]
-#[command(group = clap::ArgGroup::new("places").multiple(true).args(["http", "tcp", "udp"]))]
-#[command(group = clap::ArgGroup::new("requests").multiple(true).args(["http", "secret"]))]
-#[command(group = clap::ArgGroup::new("named").multiple(true).args(["dir", "secret"]))]
 pub struct Args {
     /// The plugin
     plugin: PluginName,
+    #[command(flatten)]
+    grants: Typed,
+}
+
+/// Grants as a person types them.
+#[derive(Clone, Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("places").multiple(true).args(["http", "tcp", "udp"]))]
+#[command(group = clap::ArgGroup::new("requests").multiple(true).args(["http", "secret"]))]
+#[command(group = clap::ArgGroup::new("named").multiple(true).args(["dir", "secret"]))]
+pub struct Typed {
     /// A directory, to read only (`:ro`, which holds when nothing is said) or to change too (`:rw`)
     #[arg(long, value_name = "PATH[:ro|rw]")]
     dir: Vec<String>,
@@ -98,7 +105,7 @@ pub fn run(
     here: &Path,
     out: &mut dyn Write,
 ) -> Result<ExitCode, Failure> {
-    let wanted = args.wanted(here)?;
+    let wanted = args.grants.wanted(here)?;
     home.create()?;
     let edit = edit::allow(home, surroundings, &args.plugin, &wanted)?;
     put(edit, "allowed", &args.plugin, home, surroundings, out)?;
@@ -118,8 +125,9 @@ pub fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-impl Args {
-    fn wanted(&self, here: &Path) -> Result<Vec<Allow>, Failure> {
+impl Typed {
+    /// The same as the editor of `kennel.toml` takes it; `here` is where relative paths begin.
+    pub(super) fn wanted(&self, here: &Path) -> Result<Vec<Allow>, Failure> {
         let methods = if self.http.is_empty() { self.methods.as_slice() } else { &[] };
         let sent_as = self.known_as.as_deref().filter(|_| self.dir.is_empty());
         let secret = self.secret.text(sent_as, methods, here)?;

@@ -74,18 +74,7 @@ pub fn run(
         let known: Vec<_> = plugin.definitions.tools.iter().map(|tool| tool.name.as_str()).collect();
         Failure::new(format!("plugin `{name}` offers no tool {:?}; it has: {}", args.tool, known.join(", ")))
     })?;
-    let call = CallInfo {
-        alone: false,
-        cancel: CancellationToken::new(),
-        client: ClientFacts::default(),
-        progress: true,
-        log_level: Some(LogLevel::Info),
-        sink: Arc::new(ToTerminal),
-        trace: Trace::default(),
-        resumption: None,
-        meta: None,
-    };
-    let done = runtime.block_on(catalog.call_tool(&public, args.arguments.as_str().into(), call));
+    let done = runtime.block_on(catalog.call_tool(&public, args.arguments.as_str().into(), from_terminal()));
     let failed = match (done, args.format) {
         (Ok(Done { outcome, usage }), format) => {
             let failed = match &outcome {
@@ -109,6 +98,21 @@ pub fn run(
     };
     audit.close();
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// A call that a person makes here.
+pub(super) fn from_terminal() -> CallInfo {
+    CallInfo {
+        alone: false,
+        cancel: CancellationToken::new(),
+        client: ClientFacts::default(),
+        progress: true,
+        log_level: Some(LogLevel::Info),
+        sink: Arc::new(ToTerminal),
+        trace: Trace::default(),
+        resumption: None,
+        meta: None,
+    }
 }
 
 fn print(
@@ -165,7 +169,8 @@ pub(super) fn describe(usage: &Usage) -> String {
     line
 }
 
-fn text_of(content: &Content) -> String {
+/// A part of a result as it is printed.
+pub(super) fn text_of(content: &Content) -> String {
     let media = |kind: &str, mime: &str, bytes: usize| format!("[{kind}, {mime}, {bytes} bytes]");
     match content {
         Content::Text(text) => text.text.clone(),

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod grants;
 mod holder;
 pub mod inspect;
+pub mod learn;
 pub mod list;
 pub mod new;
 mod opened;
@@ -73,6 +74,7 @@ enum Verb {
     Revoke(revoke::Args),
     Grants(grants::Args),
     Explain(explain::Args),
+    Learn(learn::Args),
     Plan(plan::Args),
     Check(check::Args),
     Audit(audit::Args),
@@ -188,6 +190,13 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Verb::Grants(args) => grants::run(&args, &home()?, &surroundings, &mut out),
         Verb::Explain(args) => explain::run(&args, &home()?, &surroundings, &mut out),
+        Verb::Learn(args) => learn::run(
+            &args,
+            &Opened::lazily(home()?, surroundings),
+            &std::env::current_dir()?,
+            &mut out,
+            &mut err,
+        ),
         Verb::Audit(args) => audit::run(&args, &home()?, &mut out),
         Verb::ClientConfig(args) => {
             let command = std::env::current_exe()?;
@@ -250,4 +259,14 @@ fn start_log(directives: Option<&str>, serving: bool) -> Result<(), Failure> {
         .fmt_fields(safe_fields())
         .init();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_verbs_are_declared_soundly() {
+        super::Cli::command().debug_assert();
+    }
 }

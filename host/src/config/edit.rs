@@ -14,6 +14,7 @@ use tables::{change_first, list, push, set, texts};
 mod network;
 mod secret;
 mod tables;
+mod typed;
 
 pub use secret::{SecretAs, SecretText};
 
@@ -219,6 +220,46 @@ pub fn revoke(
     edit(home, surroundings, plugin, |edit| grants.iter().try_for_each(|grant| edit.revoke(grant)))
 }
 
+/// Makes an edit that grants what was worked out, as it is. What is written of the same place already is widened.
+///
+/// # Errors
+/// As [`allow`].
+pub fn grant(
+    home: &Home,
+    surroundings: &Surroundings,
+    plugin: &PluginName,
+    grants: &Grants,
+) -> Result<Prepared, EditError> {
+    edit(home, surroundings, plugin, |edit| edit.grant(grants))
+}
+
+/// The lines of `kennel.toml` that grant this to a plugin that holds nothing.
+///
+/// # Errors
+/// When a path cannot be written.
+pub fn lines(plugin: &PluginName, grants: &Grants) -> Result<String, EditError> {
+    // Nothing is there to be compared with, so nothing is expanded.
+    let surroundings = &Surroundings::new(None, |_| None);
+    let mut edit = Edit { document: DocumentMut::new(), plugin, surroundings, base: Path::new("/") };
+    edit.grant(grants)?;
+    Ok(edit.document.to_string().trim_start().to_owned())
+}
+
+/// The configuration as [`allow`] would make it. Writes nothing.
+///
+/// # Errors
+/// As [`allow`].
+pub fn preview(
+    home: &Home,
+    surroundings: &Surroundings,
+    plugin: &PluginName,
+    grants: &[Allow],
+) -> Result<Config, EditError> {
+    let text = Config::text(home)?;
+    let change = |edit: &mut Edit<'_>| grants.iter().try_for_each(|grant| edit.allow(grant));
+    Ok(changed(&text, home, surroundings, plugin, change)?.now)
+}
+
 struct Edit<'a> {
     document: DocumentMut,
     plugin: &'a PluginName,
@@ -238,10 +279,32 @@ fn edit(
     let fault = |source| EditError::File { file: named.to_owned(), source };
     let guard = shared_file::Guard::lock(&file).map_err(fault)?;
     let text = shared_file::read(&file, MAX_CONFIG).map_err(fault)?.unwrap_or_default();
+    let Changed { text: edited, before, now } = changed(&text, home, surroundings, plugin, change)?;
+    let (changed, audit) = (edited != text, now.audit.clone());
+    let grants = |config: Config| config.plugins.get(plugin).map(|p| p.grants.clone()).unwrap_or_default();
+    let told = Edited { changed, before: grants(before), now: grants(now) };
+    Ok(Prepared { guard, named: named.to_owned(), text: edited, edited: told, audit })
+}
+
+/// A configuration before and after an edit, and the text that it would be.
+struct Changed {
+    text: String,
+    before: Config,
+    now: Config,
+}
+
+/// Edits a text; the outcome is sound, and says the same as before of all other plugins.
+fn changed(
+    text: &str,
+    home: &Home,
+    surroundings: &Surroundings,
+    plugin: &PluginName,
+    change: impl FnOnce(&mut Edit<'_>) -> Result<(), EditError>,
+) -> Result<Changed, EditError> {
     // Faults of the old file are told as faults, not met half-way through an edit.
-    let before = Config::parse(&text, home, surroundings)?;
+    let before = Config::parse(text, home, surroundings)?;
     let document = text.parse::<DocumentMut>().map_err(|error| EditError::Form(error.to_string()))?;
-    let base = named.parent().unwrap_or(Path::new("/"));
+    let base = home.config_file().parent().unwrap_or(Path::new("/"));
     let mut edit = Edit { document, plugin, surroundings, base };
     change(&mut edit)?;
     let edited = edit.document.to_string();
@@ -253,10 +316,7 @@ fn edit(
     if others_differ || edited.len() as u64 > MAX_CONFIG {
         return Err(EditError::Form(format!("plugins.{plugin}")));
     }
-    let (changed, audit) = (edited != text, now.audit.clone());
-    let grants = |config: Config| config.plugins.get(plugin).map(|p| p.grants.clone()).unwrap_or_default();
-    let told = Edited { changed, before: grants(before), now: grants(now) };
-    Ok(Prepared { guard, named: named.to_owned(), text: edited, edited: told, audit })
+    Ok(Changed { text: edited, before, now })
 }
 
 impl Edit<'_> {

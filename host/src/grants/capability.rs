@@ -65,7 +65,7 @@ pub struct SocketGrant {
 }
 
 /// The schemes of outbound HTTP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HttpScheme {
     /// Plain text.
     Http,

@@ -17,7 +17,7 @@ const SHOWN_PATH: usize = 200;
 
 /// What a guest wants to do, parsed once. The same value is judged, resolved, dialled and written into
 /// the `Host` header, so that no two parts of the host can read one text differently.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HttpOperation {
     scheme: HttpScheme,
     host: HttpHost,
@@ -27,7 +27,7 @@ pub struct HttpOperation {
 }
 
 /// The host of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum HttpHost {
     /// A name in lower case without a trailing dot; internationalised names only as punycode.
     Name(String),
@@ -152,6 +152,12 @@ impl HttpOperation {
     #[must_use]
     pub fn method(&self) -> &str {
         &self.method
+    }
+
+    /// The path, without the query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// Host and port, the port always.

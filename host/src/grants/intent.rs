@@ -13,7 +13,7 @@ use super::{
 const FORMS: &str = "read PATH, write PATH, list PATH, mkdir PATH, METHOD URL, tcp HOST:PORT, udp HOST:PORT, resolve HOST, env NAME, secret NAME METHOD URL, state [SIZE], elicit, sample, roots";
 
 /// An operation that owns its text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Intent {
     /// With a file or directory, by the path that the plugin sees.
     File(Access, String),
@@ -58,6 +58,28 @@ pub enum IntentError {
 }
 
 impl Intent {
+    /// What was done, so that it can be kept. None of a file that is not named by the path the plugin sees. Of the names
+    /// an address was looked up by it is the first.
+    #[must_use]
+    pub fn of(operation: &Operation<'_>) -> Option<Self> {
+        Some(match *operation {
+            Operation::File { access, path: FilePath::Guest(path) } => Self::File(access, path.to_owned()),
+            Operation::File { .. } => return None,
+            Operation::Http(request) => Self::Http(request.clone()),
+            Operation::Connect { kind, address, port, names } => {
+                let host = names.first().cloned();
+                Self::Connect(kind, [host.or(address.map(HttpHost::Address))?], port)
+            }
+            Operation::Lookup(name) => Self::Lookup(name.clone()),
+            Operation::Env(name) => Self::Env(name.to_owned()),
+            Operation::Secret { name, request } => Self::Secret(name.to_owned(), request.clone()),
+            Operation::State { bytes } => Self::State(bytes),
+            Operation::Elicit => Self::Elicit,
+            Operation::Sample => Self::Sample,
+            Operation::Roots => Self::Roots,
+        })
+    }
+
     /// The operation itself.
     #[must_use]
     pub fn operation(&self) -> Operation<'_> {

@@ -14,6 +14,7 @@ mod egress;
 mod explain;
 mod http;
 mod intent;
+pub mod learn;
 mod limits;
 mod lock;
 mod manifest;

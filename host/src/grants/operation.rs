@@ -56,7 +56,7 @@ pub enum Operation<'a> {
 }
 
 /// What is done with a file or directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Read a file or look at it.
     Read,

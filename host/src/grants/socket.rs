@@ -8,7 +8,7 @@ use super::http::{parse_authority, parse_host};
 use super::{Grants, HostPattern, HttpHost, SocketGrant, is_blocked};
 
 /// The kinds of sockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SocketKind {
     /// A connection.
     Tcp,

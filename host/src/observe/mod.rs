@@ -3,9 +3,11 @@
 pub mod audit;
 mod escape;
 mod printed;
+mod recorder;
 mod scrub;
 
 pub use audit::{Audit, Decisions, Record};
 pub use escape::{deceives, escape_for_log, escape_for_people};
 pub use printed::Captured;
+pub use recorder::Recorder;
 pub use scrub::{ScrubbedLog, Scrubber, Stream};

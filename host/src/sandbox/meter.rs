@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::observe::{Decisions, Scrubber};
+use crate::observe::{Decisions, Recorder, Scrubber};
 
 /// Counts of one call, shared by the wrappers (streams, sockets, bodies) that outlive a host
 /// function's borrow of the store.
@@ -19,11 +19,24 @@ pub struct Counters {
     files_opened: AtomicU32,
     log_lines: AtomicU32,
     decisions: Mutex<Decisions>,
+    recorder: Option<Arc<Recorder>>,
     /// Of the plugin whose call it is, when it has secrets: it chooses the names of hosts.
     scrubber: OnceLock<Arc<Scrubber>>,
 }
 
 impl Counters {
+    /// For a call of which somebody keeps each operation; `None` is nobody.
+    #[must_use]
+    pub fn recorded(recorder: Option<Arc<Recorder>>) -> Self {
+        Self { recorder, ..Self::default() }
+    }
+
+    /// Whoever keeps each operation. Mostly nobody does, and then nothing of it may cost anything.
+    #[must_use]
+    pub fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_deref()
+    }
+
     /// Adds to what the guest owes for work done on its behalf: one unit of fuel a byte moved, and
     /// whatever else a host function finds fair. Settled at the next crossing of the border.
     pub fn charge(&self, fuel: u64) {
@@ -91,6 +104,9 @@ impl Counters {
     pub(super) fn scrub_by(&self, scrubber: &Arc<Scrubber>) {
         // One call is of one plugin; of another configuration of it the values may have changed, which is revoked.
         let _ = self.scrubber.set(scrubber.clone());
+        if let Some(recorder) = &self.recorder {
+            recorder.hide(scrubber);
+        }
     }
 
     fn clean<'t>(&self, text: &'t str) -> Cow<'t, str> {

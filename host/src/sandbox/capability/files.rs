@@ -131,6 +131,8 @@ pub struct Call {
 #[derive(Clone)]
 struct Held {
     account: usize,
+    /// By which path the plugin opened it, while somebody records.
+    at: Option<Arc<str>>,
     file: Option<Arc<Opened>>,
 }
 

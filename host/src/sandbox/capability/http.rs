@@ -222,7 +222,11 @@ impl Hooks {
         if let Some(field) = request.headers().keys().find(|name| is_forbidden(name)) {
             return Err(Refusal::Field { plugin: plugin(), field: field.clone() });
         }
-        match decide(&self.gate.grants, &Operation::Http(&operation)) {
+        let decision = decide(&self.gate.grants, &Operation::Http(&operation));
+        if let Some(recorder) = self.traffic.counters.recorder() {
+            recorder.decided(&Operation::Http(&operation), decision);
+        }
+        match decision {
             Decision::Allowed(rule) => {
                 let Rule::Http(index) = rule else { return Ok((operation, false)) };
                 let private = self.gate.grants.http.get(index).is_some_and(|grant| grant.private_addresses);
@@ -295,6 +299,10 @@ impl WasiHttpHooks for Hooks {
                 traffic
                     .counters
                     .denied(&format!("{}: a private, local or reserved address", operation.destination()));
+                if let Some(recorder) = traffic.counters.recorder() {
+                    let denied = Decision::Denied(Reason::Http(DenyReason::Private));
+                    recorder.decided(&Operation::Http(&operation), denied);
+                }
                 denials.add(format!(
                     "{operation} was not granted to `{}`: the host has a private, local or reserved address; if that \
                      is meant, ask the user to add `private-addresses` to the grant",

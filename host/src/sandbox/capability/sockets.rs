@@ -182,7 +182,11 @@ impl Gate {
             Operation::Connect { kind, address: Some(address.ip()), port: address.port(), names: &names };
         // What comes is no doing of the plugin: a stranger's is dropped.
         let goes_out = !matches!(what, SocketAddrUse::UdpReceive);
-        match decide(&self.grants, &operation) {
+        let decision = decide(&self.grants, &operation);
+        if let (true, Some(recorder)) = (goes_out, counters.recorder()) {
+            recorder.decided(&operation, decision);
+        }
+        match decision {
             Decision::Allowed(rule) => {
                 if goes_out {
                     if let Some(rule) = self.rules.text(rule) {

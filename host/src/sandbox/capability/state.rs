@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use wasmtime::component::{HasSelf, Linker};
 
-use crate::grants::{Grants, Operation, StateScope, decide};
+use crate::grants::{Decision, Grants, Operation, Reason, Rule, StateScope, decide};
 use crate::sandbox::bindings::kennel::plugin::state as wit;
 use crate::sandbox::{CallState, Counters};
 
@@ -105,6 +105,13 @@ impl Call {
         bytes: usize,
         work: impl FnOnce(&Store, &Scope) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, wit::StateError> {
+        if let Some(recorder) = self.counters.recorder() {
+            let decision = match &self.granted {
+                Some(_) => Decision::Allowed(Rule::State),
+                None => Decision::Denied(Reason::NoState),
+            };
+            recorder.decided(&Operation::State { bytes: 0 }, decision);
+        }
         let Some((store, scope, rule)) = &self.granted else {
             self.counters.denied("state");
             return Err(wit::StateError::Denied);
@@ -120,6 +127,20 @@ impl Call {
         })
         .await
         .map_err(Into::into)
+    }
+
+    /// Tells whoever records how much the store holds after a change, or would have held.
+    async fn record_use<R>(&self, changed: &Result<R, wit::StateError>) {
+        let (Some(recorder), Some((store, ..))) = (self.counters.recorder(), &self.granted) else { return };
+        if let Err(wit::StateError::Quota(quota)) = changed {
+            let over = Operation::State { bytes: quota.saturating_add(1) };
+            recorder.decided(&over, Decision::Denied(Reason::Quota(*quota)));
+            return;
+        }
+        let store = Arc::clone(store);
+        if let Ok(bytes) = wasmtime_wasi::runtime::spawn_blocking(move || store.used()).await {
+            recorder.decided(&Operation::State { bytes }, Decision::Allowed(Rule::State));
+        }
     }
 }
 
@@ -171,7 +192,9 @@ impl wit::Host for Call {
         if let Err(invalid) = check_key(&key).and_then(|()| check_value(&value)) {
             return Ok(Err(invalid));
         }
-        Ok(self.run(key.len() + value.len(), move |store, scope| store.set(scope, &key, &value)).await)
+        let set = self.run(key.len() + value.len(), move |store, scope| store.set(scope, &key, &value)).await;
+        self.record_use(&set).await;
+        Ok(set)
     }
 
     async fn delete(&mut self, key: String) -> Answer<bool> {
@@ -203,11 +226,13 @@ impl wit::Host for Call {
             return Ok(Err(invalid));
         }
         let bytes = key.len() + expected.as_ref().map_or(0, Vec::len) + new.as_ref().map_or(0, Vec::len);
-        Ok(self
+        let swapped = self
             .run(bytes, move |store, scope| {
                 store.compare_and_swap(scope, &key, expected.as_deref(), new.as_deref())
             })
-            .await)
+            .await;
+        self.record_use(&swapped).await;
+        Ok(swapped)
     }
 }
 

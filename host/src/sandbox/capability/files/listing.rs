@@ -8,6 +8,8 @@ use std::io;
 use cap_primitives::fs::{FileType, FileTypeExt as _, ReadDir, read_base_dir};
 use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorType, DirectoryEntry, ErrorCode};
 
+use super::Held;
+
 /// Entries read at once.
 const PIECE: usize = 256;
 
@@ -15,20 +17,20 @@ type Entry = Result<DirectoryEntry, ErrorCode>;
 
 /// A directory that is being listed.
 pub(super) struct Listing {
-    account: usize,
+    held: Held,
     rest: Option<ReadDir>,
     read: VecDeque<Entry>,
 }
 
 impl Listing {
-    /// Begins, under the grant with this number; blocks.
-    pub(super) fn begin(dir: &File, account: usize) -> io::Result<Self> {
-        Ok(Self { account, rest: Some(read_base_dir(dir)?), read: VecDeque::new() })
+    /// Begins; blocks.
+    pub(super) fn begin(dir: &File, held: Held) -> io::Result<Self> {
+        Ok(Self { held, rest: Some(read_base_dir(dir)?), read: VecDeque::new() })
     }
 
-    /// The number of the grant.
-    pub(super) fn account(&self) -> usize {
-        self.account
+    /// The directory, as it was opened.
+    pub(super) fn held(&self) -> &Held {
+        &self.held
     }
 
     /// The next entry of those already read.

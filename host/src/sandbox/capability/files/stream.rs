@@ -115,6 +115,9 @@ impl OutputStream for Writer {
             _ => return Err(StreamError::trap("a write that check-write did not permit")),
         }
         self.counters.charge(bytes.len() as u64);
+        if let (Some(recorder), Some(path)) = (self.counters.recorder(), &self.held.at) {
+            recorder.wrote(path, bytes.len() as u64);
+        }
         let (file, held, offset) = (Arc::clone(&self.file.file), self.held.clone(), self.offset);
         self.state = State::Busy(spawn_blocking(move || match &held.file {
             Some(opened) => disk::write(opened.books(), held.account, &file, &bytes, offset),

@@ -64,7 +64,7 @@ impl FilesView<'_> {
     /// A file in a directory in which things may be changed.
     fn writable_file(&self, fd: &Fd) -> FsResult<(wasi::File, Held)> {
         let (file, held) = self.file(fd)?;
-        self.may(Access::Write, FilePath::Held(held.account))?;
+        self.may(fd, Access::Write, FilePath::Held(held.account))?;
         Ok((file, held))
     }
 
@@ -73,9 +73,11 @@ impl FilesView<'_> {
         decide(&self.call.grants, &Operation::File { access, path }).is_allowed()
     }
 
-    /// Asks the grants and notes what they said.
-    fn may(&self, access: Access, path: FilePath<'_>) -> FsResult<()> {
-        match decide(&self.call.grants, &Operation::File { access, path }) {
+    /// Asks the grants and notes what they said. `fd` is what is held, or the directory that a path begins in.
+    fn may(&self, fd: &Fd, access: Access, path: FilePath<'_>) -> FsResult<()> {
+        let decision = decide(&self.call.grants, &Operation::File { access, path });
+        self.record(fd, access, path, decision);
+        match decision {
             Decision::Allowed(_) => {
                 let (FilePath::Below(account, _) | FilePath::Held(account)) = path else { return Ok(()) };
                 if let Some(rule) = self.call.rules.get(account) {
@@ -95,6 +97,42 @@ impl FilesView<'_> {
         }
     }
 
+    /// Tells whoever records.
+    fn record(&self, fd: &Fd, access: Access, path: FilePath<'_>, decision: Decision) {
+        if let Some(recorder) = self.call.counters.recorder()
+            && let Some(at) = self.path(fd, path)
+        {
+            recorder.file(access, &at, decision);
+        }
+    }
+
+    /// The same, of something that was only found to be a file when it was looked at.
+    fn record_file(&self, fd: &Fd, access: Access, path: FilePath<'_>) {
+        self.record(fd, access, path, decide(&self.call.grants, &Operation::File { access, path }));
+    }
+
+    fn records(&self) -> bool {
+        self.call.counters.recorder().is_some()
+    }
+
+    /// The path that the plugin sees, while somebody records. `..` is taken as the words have it: what lies behind
+    /// links, whoever reads the record looks up.
+    fn path(&self, fd: &Fd, path: FilePath<'_>) -> Option<Arc<str>> {
+        let at = self.call.held.get(&fd.rep())?.at.clone()?;
+        let FilePath::Below(_, rest) = path else { return Some(at) };
+        let mut parts: Vec<&str> = at.split('/').filter(|part| !part.is_empty()).collect();
+        for part in rest.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop();
+                }
+                part => parts.push(part),
+            }
+        }
+        Some(format!("/{}", parts.join("/")).into())
+    }
+
     /// Whether a link at the end of a path may be followed, of a guest that asks for it.
     fn follow(&self, at: PathFlags, account: usize) -> PathFlags {
         let grant = self.call.grants.directories.get(account);
@@ -107,8 +145,15 @@ impl FilesView<'_> {
         let (_, account) = self.dir(fd)?;
         let at = self.follow(at, account);
         let below = FilePath::Below(account, path);
-        self.may(Access::List, below)?;
-        if !self.allows(Access::Read, below) {
+        self.may(fd, Access::List, below)?;
+        let granted = self.allows(Access::Read, below);
+        if self.records()
+            && let Ok(found) = self.inner.stat_at(same(fd), at, path.to_owned()).await
+            && found.type_ != DescriptorType::Directory
+        {
+            self.record_file(fd, Access::Read, below);
+        }
+        if !granted {
             let found = self.inner.stat_at(same(fd), at, path.to_owned()).await?;
             if found.type_ != DescriptorType::Directory {
                 return Err(ErrorCode::NotPermitted.into());
@@ -135,7 +180,9 @@ impl preopens::Host for FilesView<'_> {
         let directories = preopens::Host::get_directories(&mut self.inner)?;
         // In the order of the grants, as they were opened.
         for (account, (fd, _)) in directories.iter().enumerate() {
-            self.hold(fd, Held { account, file: None });
+            let guest = self.call.grants.directories.get(account).filter(|_| self.records());
+            let at = guest.map(|grant| grant.guest.as_str().into());
+            self.hold(fd, Held { account, at, file: None });
         }
         Ok(directories)
     }
@@ -186,12 +233,20 @@ impl HostDescriptor for FilesView<'_> {
         }
         let changes = how.create || guarded!("truncate", how.truncate) || how.write;
         let access = if changes { Access::Write } else { Access::List };
-        self.may(access, FilePath::Below(account, &path))?;
+        let below = FilePath::Below(account, &path);
+        self.may(&fd, access, below)?;
+        let at = if self.records() { self.path(&fd, below) } else { None };
         let books = Arc::clone(&self.call.books);
         let (descriptor, opened) =
             spawn_blocking(move || disk::open(&books, account, &dir, &path, how)).await?;
+        if let (Some(recorder), Some(at), Some(_), false) =
+            (self.call.counters.recorder(), &at, &opened, changes)
+        {
+            let read = Operation::File { access: Access::Read, path: FilePath::Held(account) };
+            recorder.file(Access::Read, at, decide(&self.call.grants, &read));
+        }
         let fd = self.inner.table.push(descriptor)?;
-        self.hold(&fd, Held { account, file: opened.map(Arc::new) });
+        self.hold(&fd, Held { account, at, file: opened.map(Arc::new) });
         self.call.counters.file_opened();
         Ok(fd)
     }
@@ -206,6 +261,9 @@ impl HostDescriptor for FilesView<'_> {
         self.call.counters.charge(TRIP + bytes.len() as u64);
         let books = Arc::clone(&self.call.books);
         let written = bytes.len() as u64;
+        if let (Some(recorder), Some(path)) = (self.call.counters.recorder(), &held.at) {
+            recorder.wrote(path, written);
+        }
         spawn_blocking(move || disk::write(&books, held.account, &file.file, &bytes, Offset::At(offset)))
             .await?;
         Ok(written)
@@ -214,6 +272,9 @@ impl HostDescriptor for FilesView<'_> {
     async fn set_size(&mut self, fd: Fd, size: u64) -> FsResult<()> {
         let (file, held) = self.writable_file(&fd)?;
         self.call.counters.charge(TRIP);
+        if let (Some(recorder), Some(path)) = (self.call.counters.recorder(), &held.at) {
+            recorder.wrote(path, size);
+        }
         let books = Arc::clone(&self.call.books);
         Ok(spawn_blocking(move || disk::set_size(&books, held.account, &file.file, size)).await?)
     }
@@ -229,7 +290,7 @@ impl HostDescriptor for FilesView<'_> {
     async fn create_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
         self.trip(&path)?;
         let (dir, account) = self.dir(&fd)?;
-        self.may(Access::Directory, FilePath::Below(account, &path))?;
+        self.may(&fd, Access::Directory, FilePath::Below(account, &path))?;
         let books = Arc::clone(&self.call.books);
         Ok(spawn_blocking(move || disk::create_directory(&books, account, &dir.dir, &path)).await?)
     }
@@ -237,7 +298,7 @@ impl HostDescriptor for FilesView<'_> {
     async fn remove_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
         self.trip(&path)?;
         let (dir, account) = self.dir(&fd)?;
-        self.may(Access::Directory, FilePath::Below(account, &path))?;
+        self.may(&fd, Access::Directory, FilePath::Below(account, &path))?;
         let books = Arc::clone(&self.call.books);
         Ok(spawn_blocking(move || disk::remove_directory(&books, account, &dir.dir, &path)).await?)
     }
@@ -245,21 +306,28 @@ impl HostDescriptor for FilesView<'_> {
     async fn unlink_file_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
         self.trip(&path)?;
         let (dir, account) = self.dir(&fd)?;
-        self.may(Access::Write, FilePath::Below(account, &path))?;
+        self.may(&fd, Access::Write, FilePath::Below(account, &path))?;
         let books = Arc::clone(&self.call.books);
         Ok(spawn_blocking(move || disk::unlink(&books, account, &dir.dir, &path)).await?)
     }
 
-    async fn rename_at(&mut self, fd: Fd, path: String, to: Fd, new: String) -> FsResult<()> {
+    async fn rename_at(&mut self, from: Fd, path: String, into: Fd, new: String) -> FsResult<()> {
         self.trip(&path)?;
         self.trip(&new)?;
-        let (dir, account) = self.dir(&fd)?;
-        let (to, to_account) = self.dir(&to)?;
-        self.may(Access::Directory, FilePath::Below(account, &path))?;
-        self.may(Access::Directory, FilePath::Below(to_account, &new))?;
+        let (dir, account) = self.dir(&from)?;
+        let (to, to_account) = self.dir(&into)?;
+        self.may(&from, Access::Directory, FilePath::Below(account, &path))?;
+        self.may(&into, Access::Directory, FilePath::Below(to_account, &new))?;
         // Each grant has its quota, so what moves between two is copied and counted, as between disks.
         if guarded!("between-grants", account != to_account) {
             return Err(ErrorCode::CrossDevice.into());
+        }
+        if self.records()
+            && let Ok(found) = self.inner.stat_at(same(&from), PathFlags::empty(), path.clone()).await
+            && found.type_ != DescriptorType::Directory
+        {
+            self.record_file(&from, Access::Write, FilePath::Below(account, &path));
+            self.record_file(&into, Access::Write, FilePath::Below(to_account, &new));
         }
         let only_directory = !self.allows(Access::Write, FilePath::Below(account, &path))
             || !self.allows(Access::Write, FilePath::Below(to_account, &new));
@@ -289,7 +357,7 @@ impl HostDescriptor for FilesView<'_> {
     async fn set_times(&mut self, fd: Fd, a: NewTimestamp, m: NewTimestamp) -> FsResult<()> {
         let held = self.held(&fd)?;
         // Of a directory or a file: what may be done to either under this grant is the same.
-        self.may(Access::Write, FilePath::Held(held.account))?;
+        self.may(&fd, Access::Write, FilePath::Held(held.account))?;
         self.inner.set_times(fd, a, m).await
     }
 
@@ -303,7 +371,7 @@ impl HostDescriptor for FilesView<'_> {
     ) -> FsResult<()> {
         let at = self.looked_at(&fd, at, &path).await?;
         let held = self.held(&fd)?;
-        self.may(Access::Directory, FilePath::Below(held.account, &path))?;
+        self.may(&fd, Access::Directory, FilePath::Below(held.account, &path))?;
         self.inner.set_times_at(fd, at, path, a, m).await
     }
 
@@ -325,8 +393,9 @@ impl HostDescriptor for FilesView<'_> {
     async fn read_directory(&mut self, fd: Fd) -> FsResult<Resource<DirectoryEntryStream>> {
         self.trip("")?;
         let (dir, account) = self.dir(&fd)?;
-        self.may(Access::List, FilePath::Held(account))?;
-        let begun = spawn_blocking(move || Listing::begin(&dir.dir, account)).await?;
+        self.may(&fd, Access::List, FilePath::Held(account))?;
+        let held = self.held(&fd)?;
+        let begun = spawn_blocking(move || Listing::begin(&dir.dir, held)).await?;
         let begun = self.inner.table.push(begun)?;
         // The handle is typed for the guest; what the table holds under it is for us to say.
         Ok(Resource::new_own(begun.rep()))
@@ -413,8 +482,15 @@ impl HostDirectoryEntryStream for FilesView<'_> {
             }
             let Some(entry) = next.transpose()? else { return Ok(None) };
             self.call.counters.charge(100 + entry.name.len() as u64);
-            let below = FilePath::Below(self.inner.table.get(&id)?.account(), &entry.name);
-            if entry.type_ == DescriptorType::Directory || self.allows(Access::Read, below) {
+            let held = self.inner.table.get(&id)?.held();
+            let below = FilePath::Below(held.account, &entry.name);
+            let directory = entry.type_ == DescriptorType::Directory;
+            if directory || self.allows(Access::Read, below) {
+                if let (Some(recorder), Some(at), false) =
+                    (self.call.counters.recorder(), &held.at, directory)
+                {
+                    recorder.listed(at, &entry.name);
+                }
                 return Ok(Some(entry));
             }
         }

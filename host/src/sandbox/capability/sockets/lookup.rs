@@ -52,7 +52,11 @@ impl SocketsView<'_> {
             ));
             return Err(ErrorCode::AccessDenied);
         }
-        let private = match decide(&call.gate.grants, &Operation::Lookup(&name)) {
+        let decision = decide(&call.gate.grants, &Operation::Lookup(&name));
+        if let Some(recorder) = counters.recorder() {
+            recorder.decided(&Operation::Lookup(&name), decision);
+        }
+        let private = match decision {
             Decision::Allowed(rule) => {
                 if let Some(text) = call.gate.rules.text(rule) {
                     counters.allowed(text);

@@ -123,6 +123,14 @@ impl Store {
         self.write(|tx| self.put(tx, scope, key, None))
     }
 
+    /// Bytes that all callers' entries take, as the quota counts them.
+    pub(super) fn used(&self) -> Result<u64, StoreError> {
+        self.with(|db| {
+            let used: i64 = db.query_row("SELECT used FROM meta WHERE one = 1", [], |row| row.get(0))?;
+            Ok(used.unsigned_abs())
+        })
+    }
+
     pub(super) fn list(
         &self,
         scope: &Scope,

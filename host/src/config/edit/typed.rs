@@ -1,0 +1,108 @@
+//! Grants written as they are, of every kind. Must write nothing that reads back as more than it was given.
+
+use toml_edit::{InlineTable, Item, Table, TableLike, Value, value};
+
+use super::tables::{change_first, list, push, set, texts};
+use super::{Edit, EditError};
+use crate::grants::{
+    DirectoryGrant, DirectoryMode, Grants, HttpGrant, HttpPlace, SocketKind, SocketPlace, StateGrant,
+    StateScope, units,
+};
+
+impl Edit<'_> {
+    pub(super) fn grant(&mut self, grants: &Grants) -> Result<(), EditError> {
+        // Each kind by name, so that a new one is not forgotten here. Secrets are a person's own words.
+        let Grants { directories, http, tcp, udp, resolve, env, secrets: _, state, elicit, sample, roots } =
+            grants;
+        directories.iter().try_for_each(|grant| self.grant_directory(grant))?;
+        for HttpGrant { scheme, host, port, methods, path, private_addresses } in http {
+            let place = HttpPlace { scheme: *scheme, host: host.clone(), port: *port, path: path.clone() };
+            let private = *private_addresses && !place.names_private();
+            self.allow_http(&plain(&place.to_string()), methods, private)?;
+        }
+        for (kind, grants) in [(SocketKind::Tcp, tcp), (SocketKind::Udp, udp)] {
+            for grant in grants {
+                let place = SocketPlace { host: grant.host.clone(), port: grant.port };
+                let private = grant.private_addresses && !place.names_private();
+                self.allow_socket(kind, &place.to_string(), private)?;
+            }
+        }
+        resolve.iter().try_for_each(|host| self.allow_resolve(&host.to_string()))?;
+        env.iter().try_for_each(|(name, value)| self.set_in("env", name, value.into()))?;
+        if let Some(StateGrant { quota, scope }) = state {
+            if self.section()?.get("state").is_none() && *scope == StateScope::Caller {
+                self.set_in("state", "scope", "caller".into())?;
+            }
+            self.set_in("state", "quota", units::show_size(*quota).into())?;
+        }
+        for (key, wanted) in [("elicit", *elicit), ("sample", *sample), ("roots", *roots)] {
+            if wanted {
+                self.set_flag(key, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn grant_directory(&mut self, grant: &DirectoryGrant) -> Result<(), EditError> {
+        let DirectoryGrant { host, guest, mode, quota, extensions } = grant;
+        let path = host.to_str().ok_or_else(|| {
+            EditError::Text(format!(
+                "{}: is not UTF-8, so it cannot be written into kennel.toml",
+                host.display()
+            ))
+        })?;
+        let (surroundings, base, form) = (self.surroundings, self.base, self.form());
+        let same = |entry: &dyn TableLike| {
+            let written = entry.get("path").and_then(Item::as_str);
+            let real = written.and_then(|text| surroundings.path(text, base).ok()?.canonicalize().ok());
+            let named = entry.get("as").and_then(Item::as_str).or(written);
+            real.as_deref() == Some(host) && named == Some(guest)
+        };
+        let writes = *mode == DirectoryMode::ReadWrite;
+        let bounded = || {
+            let mut table = InlineTable::new();
+            table.insert("bytes", units::show_size(quota.bytes).into());
+            table.insert("files", i64::try_from(quota.files).unwrap_or(i64::MAX).into());
+            Value::InlineTable(table)
+        };
+        let change = |entry: &mut dyn TableLike| {
+            if writes && entry.get("mode").and_then(Item::as_str) != Some("read-write") {
+                set(entry, "mode", mode.to_string().into());
+                set(entry, "quota", bounded());
+            }
+            let mut written = texts(entry.get("extensions"));
+            if extensions.is_empty() {
+                entry.remove("extensions");
+            } else if !written.is_empty() {
+                let more =
+                    extensions.iter().filter(|one| !written.contains(one)).cloned().collect::<Vec<_>>();
+                written.extend(more);
+                set(entry, "extensions", list(&written));
+            }
+        };
+        let section = self.section()?;
+        if !change_first(section, "directories", &same, change) {
+            let mut entry = Table::new();
+            entry.insert("path", value(plain(path)));
+            entry.insert("as", value(guest));
+            entry.insert("mode", value(mode.to_string()));
+            if writes {
+                entry.insert("quota", Item::Value(bounded()));
+            }
+            if !extensions.is_empty() {
+                entry.insert("extensions", Item::Value(list(extensions)));
+            }
+            push(section, "directories", entry).ok_or(form)?;
+        }
+        Ok(())
+    }
+}
+
+/// A text that is meant word by word.
+fn plain(text: &str) -> String {
+    text.replace('$', "$$")
+}
+
+#[cfg(test)]
+#[path = "typed_tests.rs"]
+mod tests;
