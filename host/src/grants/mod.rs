@@ -25,6 +25,7 @@ mod secret;
 pub mod shared_file;
 mod socket;
 pub mod units;
+mod widen;
 mod wording;
 
 pub use address::is_blocked;
@@ -57,4 +58,5 @@ pub use secret::{
     check_clear, is_secret_name,
 };
 pub use socket::{SocketDeny, SocketKind, SocketPlace, SocketPlaceError, parse_resolvable};
+pub use widen::{Widening, widened};
 pub use wording::{Difference, FieldChange, Wording};

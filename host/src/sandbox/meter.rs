@@ -1,10 +1,14 @@
 //! What a call used, and what was decided in it. Counted where it happens, read once at the end; decides nothing.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::grants::Intent;
 use crate::observe::Decisions;
+
+/// Denied operations of a call that are remembered as they were.
+const MAX_REFUSED: usize = 8;
 
 /// Counts of one call, shared by the wrappers (streams, sockets, bodies) that outlive a host
 /// function's borrow of the store.
@@ -18,6 +22,8 @@ pub struct Counters {
     files_opened: AtomicU32,
     log_lines: AtomicU32,
     decisions: Mutex<Decisions>,
+    refused: Mutex<Vec<Intent>>,
+    effect: AtomicBool,
 }
 
 impl Counters {
@@ -75,6 +81,31 @@ impl Counters {
     /// Something was denied. The text goes into the audit: no path, query or content that the guest chose.
     pub fn denied(&self, what: &str) {
         self.decided(|decisions| decisions.deny(what));
+    }
+
+    /// This was denied for want of a grant. Only the first few different ones are kept.
+    pub fn refused(&self, operation: Intent) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() < MAX_REFUSED && !refused.contains(&operation) {
+            refused.push(operation);
+        }
+    }
+
+    /// What was denied for want of a grant so far; leaves nothing.
+    pub fn take_refused(&self) -> Vec<Intent> {
+        std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The call does something that doing it once more would do twice: it changes a file or its state, sends a request
+    /// that may change something, or opens a connection. Said before it is done.
+    pub fn effect(&self) {
+        self.effect.store(true, Relaxed);
+    }
+
+    /// Whether the call may have changed anything outside.
+    #[must_use]
+    pub fn had_effect(&self) -> bool {
+        self.effect.load(Relaxed)
     }
 
     /// Something is sent to this host and port.

@@ -154,6 +154,7 @@ impl Backend for Native {
                     spent: Spent::default(),
                     questions: vec![KeyedQuestion { key: "roots".into(), question: Question::ListRoots }],
                     continuation: vec![1],
+                    leave: Leave::default(),
                 }),
                 usage: Usage::default(),
             }),

@@ -22,7 +22,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 use super::denials::Denials;
 use super::network::{Network, System, Traffic};
 use super::{Configure, ConfigureError};
-use crate::grants::{Decision, Grants, HttpHost, Limits, Operation, Reason, SocketDeny, SocketKind, decide};
+use crate::grants::{Decision, Grants, HttpHost, Intent, Limits, Operation, Reason, SocketDeny, SocketKind, decide};
 use crate::sandbox::{CallState, Counters};
 
 /// Fuel for a socket or a look-up, over the byte count: about what the system calls cost.
@@ -111,6 +111,20 @@ impl Configured {
         }
     }
 
+    /// The same under other grants: sockets that are open count together.
+    pub(in crate::sandbox) fn widened(&self, configure: &Configure<'_>) -> Self {
+        let Gate { network, open, most_open, .. } = &*self.gate;
+        Self {
+            gate: Arc::new(Gate {
+                plugin: configure.plugin.to_owned(),
+                grants: configure.grants.clone(),
+                network: network.clone(),
+                open: open.clone(),
+                most_open: *most_open,
+            }),
+        }
+    }
+
     /// The call's part; gives `wasi` what wasmtime-wasi asks about addresses.
     pub(in crate::sandbox) fn begin(
         &self,
@@ -124,9 +138,10 @@ impl Configured {
         // Without a check wasmtime-wasi refuses every address; most plugins have no sockets.
         if tcp || udp {
             let (gate, known, denials) = (self.gate.clone(), known.clone(), denials.clone());
+            let counters = counters.clone();
             let mut builder = WasiCtxBuilder::new();
             builder.allow_tcp(tcp).allow_udp(udp).socket_addr_check(move |address, what| {
-                let allowed = gate.allows(address, what, &known, &denials);
+                let allowed = gate.allows(address, what, &known, &denials, &counters);
                 Box::pin(std::future::ready(allowed))
             });
             wasi.sockets().clone_from(builder.build().sockets());
@@ -145,7 +160,14 @@ impl Configured {
 
 impl Gate {
     /// Whether wasmtime-wasi may use an address so. Called right before the system is, with the very same address.
-    fn allows(&self, address: SocketAddr, what: SocketAddrUse, known: &Known, denials: &Denials) -> bool {
+    fn allows(
+        &self,
+        address: SocketAddr,
+        what: SocketAddrUse,
+        known: &Known,
+        denials: &Denials,
+        counters: &Counters,
+    ) -> bool {
         let kind = match what {
             // Any free port of the machine's choice is all that going out takes.
             SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => {
@@ -167,10 +189,16 @@ impl Gate {
         let operation =
             Operation::Connect { kind, address: Some(address.ip()), port: address.port(), names: &names };
         match decide(&self.grants, &operation) {
-            Decision::Allowed(_) => true,
+            Decision::Allowed(_) => {
+                counters.effect();
+                true
+            }
             Decision::Denied(why) => {
                 // What a stranger sends is dropped, and no doing of the plugin.
                 if !matches!(what, SocketAddrUse::UdpReceive) {
+                    let host = names.first().cloned();
+                    let host = host.unwrap_or_else(|| HttpHost::Address(address.ip().to_canonical()));
+                    counters.refused(Intent::Connect(kind, [host], address.port()));
                     denials.add(self.denied(kind, address, &names, why));
                 }
                 false
