@@ -9,11 +9,11 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
+pub use super::session::{Session, Sessions};
 use super::types::{
     CompletionCall, Completions, JsonObject, LogLevel, Outcome, Prompt, PromptResult, ResourceContents,
     ResourceInfo, ResourceTemplate, Resumption, Tool, ToolResult,
 };
-pub use super::session::{Session, Sessions};
 pub use crate::sandbox::Usage;
 
 /// The JSON text of a call's arguments: an object, well formed, without duplicate keys and no deeper

@@ -8,11 +8,11 @@ use crate::grants::{Grants, Intent, widened};
 use crate::observe::audit::Change;
 use crate::plugin::Plugin;
 
+use super::Catalog;
 use super::api::{CallFailure, CallInfo, Done};
 use super::asking::{self, MAX_ROUNDS, Spent};
 use super::audited::Line;
 use super::types::{Answer, KeyedQuestion, Leave, Offer, Outcome, Pending, Question, Resumption};
-use super::Catalog;
 
 /// The key of the host's own question, which is alone in its round.
 const KEY: &str = "kennel";
@@ -135,7 +135,10 @@ impl Catalog {
             Said::Nothing => return Ok(()),
         };
         let stale = || {
-            CallFailure::Stale(format!("what plugin `{}` was to be allowed is another by now", base.config.name))
+            CallFailure::Stale(format!(
+                "what plugin `{}` was to be allowed is another by now",
+                base.config.name
+            ))
         };
         let operation: Intent = offer.operation.parse().map_err(|_| stale())?;
         // What was shown is what is given, whatever was granted or taken meanwhile.

@@ -14,16 +14,16 @@ use crate::plugin::Plugin;
 use crate::sandbox::{self, CallError, Finished, Usage, contract};
 
 use super::api::{Arguments, Backend, CallFailure, CallInfo, Change, Done, Snapshot};
+use super::approving::Before;
 use super::audited::Line;
 use super::convert;
 use super::events::Relay;
 use super::types::{
-    CompletionCall, Completions, Content, Outcome, Pending, PromptResult, Reference, ResourceContents, ResourceInfo,
-    Resumption, TextContent, ToolResult,
+    CompletionCall, Completions, Content, Outcome, Pending, PromptResult, Reference, ResourceContents,
+    ResourceInfo, Resumption, TextContent, ToolResult,
 };
 use super::view::ToolEntry;
 use super::{Catalog, asking, json};
-use super::approving::Before;
 
 impl Backend for Catalog {
     fn snapshot(&self) -> Arc<Snapshot> {

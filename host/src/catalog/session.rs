@@ -121,7 +121,8 @@ impl Sessions {
         }
         if of.len() >= MOST_CALLERS
             && !of.contains_key(caller)
-            && let Some(oldest) = of.iter().min_by_key(|(_, (used, _))| *used).map(|(caller, _)| caller.clone())
+            && let Some(oldest) =
+                of.iter().min_by_key(|(_, (used, _))| *used).map(|(caller, _)| caller.clone())
         {
             of.remove(&oldest);
         }

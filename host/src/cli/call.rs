@@ -185,7 +185,9 @@ fn text_of(content: &Content) -> String {
 
 fn as_json(outcome: &Outcome<ToolResult>, usage: Option<&Usage>) -> Value {
     match outcome {
-        Outcome::InputRequired(pending) | Outcome::Offer(pending, _) => json!({"inputRequired": pending.questions.len(), "usage": usage}),
+        Outcome::InputRequired(pending) | Outcome::Offer(pending, _) => {
+            json!({"inputRequired": pending.questions.len(), "usage": usage})
+        }
         Outcome::Complete(result) => json!({
             "isError": result.is_error,
             "content": result.content.iter().map(text_of).collect::<Vec<_>>(),

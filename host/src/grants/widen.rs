@@ -96,7 +96,7 @@ pub fn widened(held: &Grants, asked: Option<&Asked>, denied: &Intent) -> Option<
 
 /// As much of it as the plugin asked for.
 fn asked_of(wanted: &Grants, asked: &Asked) -> (Grants, Vec<super::Withheld>) {
-    guarded!("ask-asked", effective(wanted, Some(asked)), without (wanted.clone(), Vec::new()))
+    guarded!("ask-asked", effective(wanted, Some(asked)), without(wanted.clone(), Vec::new()))
 }
 
 /// Whether it helps at all: a question whose answer changes nothing is not asked.

@@ -101,11 +101,7 @@ impl Client {
         if guarded!("ask-token", carried::<MayApprove>(context).is_none()) {
             return None;
         }
-        Some(if is_modern(context) {
-            sessions.of(caller, Some(SESSION_IDLE))
-        } else {
-            self.session.clone()
-        })
+        Some(if is_modern(context) { sessions.of(caller, Some(SESSION_IDLE)) } else { self.session.clone() })
     }
 
     /// Whose a request is.

@@ -92,7 +92,10 @@ impl Written {
     fn hold_against(&self, plugin: &Plugin) {
         if !self.may_ask(plugin) && plugin.program.revoke_wider("what was allowed on being asked") {
             let name = plugin.config.name.as_str();
-            tracing::warn!(plugin = name, "nobody is to be asked about it any more: calls under such answers end");
+            tracing::warn!(
+                plugin = name,
+                "nobody is to be asked about it any more: calls under such answers end"
+            );
         }
         if plugin.holding.grants == Grants::default() {
             return;

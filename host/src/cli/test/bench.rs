@@ -192,7 +192,9 @@ fn ended<T>(
     match answer {
         Err(failure) => (told(Err(failure)), Usage::default()),
         Ok(Done { outcome: Outcome::Complete(result), usage }) => (told(Ok(result)), usage),
-        Ok(Done { outcome: Outcome::InputRequired(pending) | Outcome::Offer(pending, _), usage }) => (asked(&pending), usage),
+        Ok(Done { outcome: Outcome::InputRequired(pending) | Outcome::Offer(pending, _), usage }) => {
+            (asked(&pending), usage)
+        }
     }
 }
 
@@ -209,7 +211,9 @@ fn asked(pending: &Pending) -> Value {
         }),
         Question::Sample(params) => json!({"method": "sampling/createMessage", "params": params}),
         Question::ListRoots => json!({"method": "roots/list"}),
-        Question::Allow(what) => json!({"method": "elicitation/create", "params": {"mode": "form", "message": what}}),
+        Question::Allow(what) => {
+            json!({"method": "elicitation/create", "params": {"mode": "form", "message": what}})
+        }
     };
     let requests: Map<String, Value> =
         pending.questions.iter().map(|asked| (asked.key.clone(), question(&asked.question))).collect();

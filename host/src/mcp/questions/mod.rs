@@ -43,10 +43,20 @@ const MAX_KEY: usize = 256;
 /// One question, checked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Asked {
-    Form { message: String, schema: JsonObject },
+    Form {
+        message: String,
+        schema: JsonObject,
+    },
     /// The host's own.
-    Allow { message: String, schema: JsonObject },
-    Url { message: String, url: String, id: String },
+    Allow {
+        message: String,
+        schema: JsonObject,
+    },
+    Url {
+        message: String,
+        url: String,
+        id: String,
+    },
     Sample(Box<CreateMessageRequestParams>),
     Roots,
 }
@@ -121,7 +131,8 @@ impl Round {
 
     /// What stands for an answer where a person said nothing and will not: no.
     pub(super) fn unanswered(&self) -> Resumption {
-        let no = |(key, _): &(String, Asked)| Answer { key: key.clone(), value: json!({"action": "decline"}) };
+        let no =
+            |(key, _): &(String, Asked)| Answer { key: key.clone(), value: json!({"action": "decline"}) };
         Resumption {
             asker: self.asker.clone(),
             spent: self.spent,
@@ -227,7 +238,9 @@ impl Asked {
             }
             Question::Sample(params) => Self::Sample(Box::new(sample::check(plugin, &params)?)),
             Question::ListRoots => Self::Roots,
-            Question::Allow(what) => Self::Allow { message: words::allow(plugin, &what), schema: words::choices() },
+            Question::Allow(what) => {
+                Self::Allow { message: words::allow(plugin, &what), schema: words::choices() }
+            }
         })
     }
 

@@ -26,8 +26,8 @@ use super::network::{System, Traffic};
 use super::secrets;
 use super::{Configure, ConfigureError};
 use crate::grants::{
-    Decision, DenyReason, Grants, HttpOperation, HttpScheme, Intent, Limits, OddRequest, Operation, Reason, Rule,
-    decide,
+    Decision, DenyReason, Grants, HttpOperation, HttpScheme, Intent, Limits, OddRequest, Operation, Reason,
+    Rule, decide,
 };
 use crate::sandbox::{CallState, Counters};
 use client::{Bounds, Client};

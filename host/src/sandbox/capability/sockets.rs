@@ -22,7 +22,9 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 use super::denials::Denials;
 use super::network::{Network, System, Traffic};
 use super::{Configure, ConfigureError};
-use crate::grants::{Decision, Grants, HttpHost, Intent, Limits, Operation, Reason, SocketDeny, SocketKind, decide};
+use crate::grants::{
+    Decision, Grants, HttpHost, Intent, Limits, Operation, Reason, SocketDeny, SocketKind, decide,
+};
 use crate::sandbox::{CallState, Counters};
 
 /// Fuel for a socket or a look-up, over the byte count: about what the system calls cost.

@@ -94,7 +94,7 @@ impl Guest {
 
     fn may(&self, to: &str, what: SocketAddrUse) -> bool {
         let call = &self.call;
-        call.gate.allows(to.parse().unwrap(), what, &call.known, &call.denials)
+        call.gate.allows(to.parse().unwrap(), what, &call.known, &call.denials, &call.traffic.counters)
     }
 }
 
