@@ -141,7 +141,7 @@ fn once_is_for_this_call_and_a_session_for_all_of_it() {
     let first = web(&client, &get, &json!({}));
     assert_eq!(
         question(&first).replace(&server.port.to_string(), "PORT"),
-        "Kennel asks: may the plugin `attacker` have this? GET requests to http://127.0.0.1:PORT/, which is not on the \
+        "Kennel asks: may the plugin `attacker` have this? GET requests to http://127.0.0.1:PORT, which is not on the \
          public network"
     );
     let asked = &first.as_ref().unwrap()["inputRequests"]["kennel"]["params"];
@@ -206,8 +206,10 @@ fn a_no_is_remembered_and_tells_the_model_nothing() {
     assert_eq!(denied(&web(&client, &get, &json!({}))), said);
     assert_eq!(server.got(), 0);
     // Neither do the tools offer a way.
-    let tools = client.modern("tools/list", json!({})).unwrap().to_string();
-    assert!(!tools.contains("kennel") && !tools.contains("approve"), "{tools}");
+    let tools = client.modern("tools/list", json!({})).unwrap();
+    let tools: Vec<_> =
+        tools["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    assert!(tools.iter().all(|name| name.starts_with("attacker__")), "{tools:?}");
 
     // Put aside: denied now, and asked again at the next call.
     let post = server.request("POST", "/a");
@@ -259,7 +261,7 @@ fn older_clients_are_asked_by_the_server() {
     // While nobody answers, the plugin's only turn is free.
     let id = begin(&get);
     let asked = client.server_request("elicitation/create");
-    assert_eq!(words(&client.call("attacker__remember", &json!({"text": "x"}))), "");
+    assert_eq!(words(&client.call("attacker__remember", &json!({"text": "x"}))), "[]");
     client.respond(&asked["id"], &accept(&json!({"answer": "session"})));
     assert_eq!(words(&client.wait(id).unwrap()), "200 reached");
     assert_eq!(words(&client.call("attacker__web", &get)), "200 reached");
@@ -292,7 +294,7 @@ fn what_had_an_effect_is_not_run_twice_and_is_asked_about_next_time() {
     let more = |home: &Home| {
         let folder = home.folder("data");
         format!(
-            "state = {{ quota = \"1MiB\" }}\ndirectories = [{{ host = {folder:?}, guest = \"/data\", mode = \"read-write\" }}]"
+            "state = {{ quota = \"1MiB\" }}\ndirectories = [{{ path = {folder:?}, as = \"/data\", mode = \"read-write\" }}]"
         )
     };
     let home = Home::new("asking-effects");
@@ -343,7 +345,7 @@ fn a_folder_that_may_only_be_read() {
     let server = Server::start();
     let home = Home::new("asking-folder");
     let folder = home.folder("data");
-    let more = format!("directories = [{{ host = {folder:?}, guest = \"/data\" }}]");
+    let more = format!("directories = [{{ path = {folder:?}, as = \"/data\" }}]");
     home.hostile_as("attacker", "attacker").config(&config(&server, "ask", &more)).approve();
     let client = home.serve();
     let write = |name: &str| json!({"path": format!("/data/{name}"), "text": "hello"});
@@ -357,6 +359,24 @@ fn a_folder_that_may_only_be_read() {
     assert_eq!(done(&ordinary("a", &again(&first, "session"))), "written");
     assert_eq!(done(&ordinary("b", &json!({}))), "written");
     assert_eq!(std::fs::read_to_string(folder.join("b")).unwrap(), "hello");
+}
+
+/// What clients read about a tool is true of what it may come to do in the middle of a call.
+#[test]
+fn what_may_be_allowed_during_a_call_is_in_the_hints() {
+    let server = Server::start();
+    let home = home("asking-hints", &server, "");
+    let hints = || {
+        let tools = home.serve().modern("tools/list", json!({})).unwrap();
+        let lamb =
+            tools["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == "attacker__lamb").unwrap();
+        lamb["annotations"].clone()
+    };
+    let asked = hints();
+    assert_eq!((&asked["readOnlyHint"], &asked["openWorldHint"]), (&json!(false), &json!(true)), "{asked}");
+    home.config(&config(&server, "deny", ""));
+    let never = hints();
+    assert_eq!((&never["readOnlyHint"], &never["openWorldHint"]), (&json!(true), &json!(false)), "{never}");
 }
 
 /// The end of a session's grants: with the configuration, with the approval, with the bytes; also for calls that run.

@@ -9,7 +9,7 @@ use kennel::catalog::api::{
     Arguments, Backend, CallFailure, CallInfo, Change, ClientFacts, Done, Snapshot, Usage,
 };
 use kennel::catalog::types::{
-    Asker, CompletionCall, Completions, Content, KeyedQuestion, LogLevel, Outcome, Pending, Prompt,
+    Asker, CompletionCall, Completions, Content, KeyedQuestion, Leave, LogLevel, Outcome, Pending, Prompt,
     PromptArgument, PromptMessage, PromptResult, Question, ResourceBody, ResourceContents, ResourceInfo,
     ResourceTemplate, Role, Spent, TaskSupport, TextContent, Tool, ToolResult,
 };
