@@ -322,10 +322,10 @@ fn what_had_an_effect_is_not_run_twice_and_is_asked_about_next_time() {
 
     // Nor what changed its store; and with a no it runs once, as it may.
     let counts = json!({"count": true, "requests": [post]});
-    assert!(denied(&mixed(&counts, &json!({}))).starts_with("counted 1\n"));
+    assert!(denied(&mixed(&counts, &json!({}))).contains("counted 1\n"));
     let asked = mixed(&counts, &json!({}));
     question(&asked);
-    assert!(denied(&mixed(&counts, &again(&asked, "no"))).starts_with("counted 2\n"));
+    assert!(denied(&mixed(&counts, &again(&asked, "no"))).contains("counted 2\n"));
     assert_eq!(server.got(), 1);
     ended(&client);
 
@@ -418,6 +418,42 @@ fn what_was_allowed_ends_with_what_it_was_allowed_to() {
     until("no approval, no question", &is_denied);
 }
 
+/// A server that takes requests and never answers.
+fn silent() -> (u16, std::sync::mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming().flatten() {
+            let mut line = String::new();
+            let _ = BufReader::new(stream.try_clone().unwrap()).read_line(&mut line);
+            open.push(stream);
+            let _ = tell.send(());
+        }
+    });
+    (port, told)
+}
+
+#[test]
+fn a_call_under_an_answer_ends_when_nobody_is_to_be_asked() {
+    let (port, told) = silent();
+    let server = Server { port, got: Arc::default() };
+    let more = "limits = { deadline = \"40s\" }";
+    let home = home("asking-flight", &server, more);
+    let client = home.serve();
+    let get = server.request("GET", "/");
+    let asked = web(&client, &get, &json!({}));
+    let ended = std::thread::scope(|scope| {
+        let call = scope.spawn(|| web(&client, &get, &again(&asked, "once")));
+        told.recv_timeout(Duration::from_secs(60)).expect("the request is sent");
+        home.config(&config(&server, "deny", more));
+        call.join().unwrap()
+    });
+    let said = denied(&ended);
+    assert!(said.contains("what was allowed on being asked"), "{said}");
+}
+
 #[test]
 fn who_cannot_or_may_not_be_asked_is_denied() {
     let server = Server::start();
@@ -463,7 +499,10 @@ fn who_cannot_or_may_not_be_asked_is_denied() {
     // Nobody approved these bytes: nothing of theirs is asked about.
     let home = Home::new("asking-unapproved");
     home.hostile_as("attacker", "attacker").config(&config(&server, "ask", ""));
-    plain(&home.serve(), &can());
+    let public = json!({"method": "GET", "scheme": "http", "authority": "good.test", "path": "/"});
+    denied(&web(&home.serve(), &public, &json!({})));
+    home.approve();
+    question(&web(&home.serve(), &public, &json!({})));
 }
 
 /// Over HTTP a token must say so; what one caller was allowed is not another's.

@@ -17,6 +17,7 @@ mod protocol;
 mod reader;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -74,6 +75,15 @@ pub enum OnDenied {
     Deny,
     /// The person behind the client is asked, if that is possible; else it is denied.
     Ask,
+}
+
+impl fmt::Display for OnDenied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deny => "deny",
+            Self::Ask => "ask",
+        })
+    }
 }
 
 /// Why there is no configuration.
