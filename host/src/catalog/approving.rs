@@ -52,7 +52,7 @@ impl Resumption {
 }
 
 /// A call about to be made, under what its plugin holds and a person allowed.
-pub(super) struct Held {
+pub(super) struct Held<'a> {
     /// The plugin as it stands in the lists.
     base: Arc<Plugin>,
     /// The one that runs.
@@ -62,13 +62,13 @@ pub(super) struct Held {
     /// The call, with the answers that are the plugin's own.
     pub(super) call: CallInfo,
     /// Method and name.
-    target: String,
+    target: (&'static str, &'a str),
 }
 
 /// What comes before a call.
-pub(super) enum Before {
+pub(super) enum Before<'a> {
     /// It may be made.
-    Run(Held),
+    Run(Held<'a>),
     /// The person is asked first.
     Ask(Pending),
 }
@@ -78,14 +78,17 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CallFailure::Stale`] when what was allowed cannot be given any more.
-    pub(super) fn hold(
+    pub(super) fn hold<'a>(
         &self,
         base: &Arc<Plugin>,
         mut call: CallInfo,
-        (method, name): (&str, &str),
-    ) -> Result<Before, CallFailure> {
-        let target = format!("{method} {name}");
+        target: (&'static str, &'a str),
+    ) -> Result<Before<'a>, CallFailure> {
         let mut once = Vec::new();
+        if call.resumption.is_none() && !may_ask(base, &call) {
+            let (base, plugin) = (base.clone(), base.clone());
+            return Ok(Before::Run(Held { base, plugin, once, call, target }));
+        }
         if let Some(resumption) = call.resumption.clone() {
             once = resumption.leave.allowed.iter().filter_map(|text| text.parse().ok()).collect();
             if resumption.leave.offer.is_some() {
@@ -104,7 +107,7 @@ impl Catalog {
         }
         if call.resumption.is_none()
             && let Some(session) = session
-            && let Some(operation) = session.take_offered(&target, base)
+            && let Some(operation) = session.take_offered(target, base)
             && let Some(pending) = question(base, &plugin, &call, &operation, &once)
         {
             return Ok(Before::Ask(pending));
@@ -187,7 +190,7 @@ impl Catalog {
     }
 }
 
-impl Held {
+impl Held<'_> {
     /// What a call that ended is answered with: its own answer, or a question to the person when it was denied something
     /// and can be made again.
     pub(super) fn after<T>(
@@ -222,7 +225,7 @@ impl Held {
         let Some((operation, pending)) = asked else { return answer };
         if guarded!("ask-effects", line.counters().had_effect()) {
             // Made again it would do twice what it did.
-            session.offer(&target, &base, operation.clone());
+            session.offer(target, &base, operation.clone());
             return answer;
         }
         let (otherwise, usage) = match answer {

@@ -10,6 +10,9 @@ use crate::plugin::Plugin;
 
 /// Entries of each kind that one session keeps; the oldest give way.
 const MOST: usize = 64;
+/// Different questions about one plugin that a person says no to before there are no more of them in the session: with an
+/// ask for any host a plugin could go on for ever.
+const MOST_NOS: usize = 8;
 /// Callers whose sessions are kept; the one unused for the longest time gives way.
 const MOST_CALLERS: usize = 256;
 
@@ -77,24 +80,39 @@ impl Session {
         }
     }
 
-    /// Whether the person said that.
+    /// Whether the person said that, or no to this plugin so often that more questions would only tire them.
     pub(super) fn is_refused(&self, plugin: &str, what: &str) -> bool {
-        guarded!("ask-once", self.state().refused.iter().any(|(of, said)| of == plugin && said == what))
+        let state = self.state();
+        let said = |known: &&(String, String)| known.0 == plugin;
+        if guarded!("ask-tired", state.refused.iter().filter(said).count() >= MOST_NOS) {
+            return true;
+        }
+        guarded!("ask-once", state.refused.iter().any(|(of, said)| of == plugin && said == what))
     }
 
     /// This was denied to a call that could not be made again: it is asked about before the next one of its name.
-    pub(super) fn offer(&self, call: &str, plugin: &Arc<Plugin>, operation: Intent) {
+    pub(super) fn offer(&self, call: (&'static str, &str), plugin: &Arc<Plugin>, operation: Intent) {
         let offered = &mut self.state().offered;
-        offered.retain(|(of, _, _)| of != call);
-        push(offered, (call.to_owned(), Arc::downgrade(plugin), operation));
+        let call = target(call);
+        offered.retain(|(of, _, _)| *of != call);
+        push(offered, (call, Arc::downgrade(plugin), operation));
     }
 
     /// What is to be asked before this call, once.
-    pub(super) fn take_offered(&self, call: &str, plugin: &Arc<Plugin>) -> Option<Intent> {
+    pub(super) fn take_offered(&self, call: (&'static str, &str), plugin: &Arc<Plugin>) -> Option<Intent> {
         let offered = &mut self.state().offered;
-        let at = offered.iter().position(|(of, known, _)| of == call && is(known, plugin))?;
+        if offered.is_empty() {
+            return None;
+        }
+        let call = target(call);
+        let at = offered.iter().position(|(of, known, _)| *of == call && is(known, plugin))?;
         Some(offered.remove(at).2)
     }
+}
+
+/// A call's method and name.
+fn target((method, name): (&'static str, &str)) -> String {
+    format!("{method} {name}")
 }
 
 fn push<T>(all: &mut Vec<T>, one: T) {
@@ -104,10 +122,13 @@ fn push<T>(all: &mut Vec<T>, one: T) {
     all.push(one);
 }
 
+/// A session, and when it was used last.
+type Used = (Instant, Arc<Session>);
+
 /// The sessions of callers that have no connection of their own, by the caller.
 #[derive(Debug, Default)]
 pub struct Sessions {
-    of: Mutex<HashMap<Arc<str>, (Instant, Arc<Session>)>>,
+    of: Mutex<HashMap<Arc<str>, Used>>,
 }
 
 impl Sessions {
@@ -129,5 +150,37 @@ impl Sessions {
         let (used, session) = of.entry(caller.clone()).or_insert_with(|| (now, Arc::default()));
         *used = now;
         session.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_refused_again_and_again_is_asked_about_no_more() {
+        let session = Session::default();
+        for number in 0..MOST_NOS {
+            assert!(!session.is_refused("a", &format!("host {number}")));
+            session.refuse("a", &format!("host {number}"));
+            session.refuse("a", &format!("host {number}"));
+        }
+        assert!(session.is_refused("a", "host 0") && session.is_refused("a", "another"));
+        assert!(!session.is_refused("b", "host 0"));
+    }
+
+    #[test]
+    fn sessions_are_of_callers_end_when_idle_and_are_bounded() {
+        let sessions = Sessions::default();
+        let of = |caller: &str| sessions.of(&caller.into(), None);
+        let first = of("x");
+        first.refuse("a", "what");
+        assert!(of("x").is_refused("a", "what") && !of("y").is_refused("a", "what"));
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(!sessions.of(&"x".into(), Some(Duration::from_millis(10))).is_refused("a", "what"));
+        for number in 0..2 * MOST_CALLERS {
+            of(&number.to_string());
+        }
+        assert_eq!(sessions.of.lock().map_or(0, |of| of.len()), MOST_CALLERS);
     }
 }

@@ -90,7 +90,7 @@ impl<B: Backend> KennelHandler<B> {
         context: &RequestContext<RoleServer>,
     ) -> Result<Ended<A::Answer>, ErrorData> {
         let (mut info, events) = self.client.call_info(context);
-        info.approver = self.client.approver(context, &self.shared.sessions, &info.client.caller);
+        info.approver = self.client.approver(context, &self.shared.sessions, &info.client);
         let exchange = async {
             unless_cancelled(context, self.backend.ready()).await?;
             if is_modern(context) {

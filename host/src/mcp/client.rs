@@ -93,8 +93,12 @@ impl Client {
         &self,
         context: &RequestContext<RoleServer>,
         sessions: &Sessions,
-        caller: &Arc<str>,
+        client: &ClientFacts,
     ) -> Option<Arc<Session>> {
+        if !client.can.elicit_form {
+            return None;
+        }
+        let caller = &client.caller;
         if carried::<Caller>(context).is_none() {
             return Some(sessions.of(caller, None));
         }

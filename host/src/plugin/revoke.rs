@@ -101,7 +101,7 @@ impl Written {
             return;
         }
         let lost = lost(&plugin.holding.grants, &self.grants(plugin)).join("; ");
-        if !lost.is_empty() && plugin.program.revoke(lost.clone()) {
+        if !lost.is_empty() && plugin.program.revoke(&lost) {
             tracing::warn!(plugin = plugin.config.name.as_str(), "taken back, its calls end: {lost}");
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::grants::Intent;
-use crate::observe::Decisions;
+use crate::observe::{Decisions, Scrubber};
 
 /// Denied operations of a call that are remembered as they were.
 const MAX_REFUSED: usize = 8;
@@ -96,6 +96,16 @@ impl Counters {
         std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Forgets what was denied and names a secret: a question would tell it.
+    pub(super) fn forget_secrets(&self, by: &Scrubber) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.retain(|operation| {
+            let text = operation.to_string();
+            let clean = by.text(&text) == text.as_str();
+            guarded!("ask-secrets", clean, without true)
+        });
+    }
+
     /// The call does something that doing it once more would do twice: it changes a file or its state, sends a request
     /// that may change something, or opens a connection. Said before it is done.
     pub fn effect(&self) {
@@ -167,5 +177,29 @@ pub struct Usage {
 impl Usage {
     pub(super) fn set_wall(&mut self, wall: Duration) {
         self.micros = u64::try_from(wall.as_micros()).unwrap_or(u64::MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn what_names_a_secret_is_not_asked_about() {
+        let counters = Counters::default();
+        let known = Scrubber::default();
+        known.learn("token", "abcdefgh12345678", 1);
+        for text in ["GET https://abcdefgh12345678.evil.t", "GET https://good.t", "GET https://good.t"] {
+            counters.refused(text.parse().unwrap());
+        }
+        counters.forget_secrets(&known);
+        let left: Vec<_> = counters.take_refused().iter().map(ToString::to_string).collect();
+        assert_eq!(left, ["GET https://good.t:443/"]);
+        for number in 0..100 {
+            counters.refused(Intent::State(number));
+        }
+        assert_eq!(counters.take_refused().len(), MAX_REFUSED);
+        assert!(counters.take_refused().is_empty() && !counters.had_effect());
     }
 }

@@ -194,7 +194,7 @@ impl Program {
         drop(known);
         // Noted before this is asked, so that no taking back falls between the two.
         if let Some(what) = self.revoked.what.get() {
-            wider.revoke(what.clone());
+            wider.revoke(what);
         }
         Ok(wider)
     }
@@ -270,10 +270,10 @@ impl Program {
     }
 
     /// Ends every call, those that wait too, and refuses new ones: `what` was taken back. Says whether this is news.
-    pub fn revoke(&self, what: String) -> bool {
-        let news = self.revoked.what.set(what.clone()).is_ok();
+    pub fn revoke(&self, what: &str) -> bool {
+        let news = self.revoked.what.set(what.to_owned()).is_ok();
         guarded!("revoked", self.revoked.token.cancel(), without());
-        self.revoke_wider(&what);
+        self.revoke_wider(what);
         news
     }
 
@@ -284,7 +284,8 @@ impl Program {
             let known = self.wider.lock().unwrap_or_else(PoisonError::into_inner);
             known.iter().filter_map(Weak::upgrade).collect()
         };
-        wider.iter().fold(false, |any, wider| wider.revoke(what.to_owned()) || any)
+        // All of them, whether or not the first was news.
+        wider.iter().filter(|wider| wider.revoke(what)).count() > 0
     }
 
     /// Waits for the caller's turn and for a slot of the pool.
@@ -414,6 +415,7 @@ impl Program {
             Finished { result, usage, stdout: out.take(), stderr: err.take(), denials, output };
         if let Some(scrubber) = self.secrets.scrubber() {
             finished.scrub::<O>(scrubber);
+            counters.forget_secrets(scrubber);
         }
         finished
     }
