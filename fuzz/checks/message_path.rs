@@ -82,7 +82,7 @@ pub fn converse(bytes: &[u8]) -> Vec<u8> {
         in_flight: 4,
         queued_bytes: 64 << 10,
         output_bytes: 64 << 10,
-        drain: Duration::from_millis(5),
+        drain: Duration::from_millis(100),
         ..Options::default()
     };
     let (mut said, out) = std::io::pipe().expect("a pipe");

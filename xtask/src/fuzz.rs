@@ -3,7 +3,7 @@
 //! It must not write into the sources: what was found stays under `target/fuzz` until a person adds it to `fuzz/corpus`.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -74,24 +74,28 @@ fn coverage(
     binary: &Path,
     corpora: &[impl AsRef<std::ffi::OsStr>],
 ) -> Result<BTreeMap<String, (usize, usize)>> {
-    let mut replay = Command::new(binary);
-    clean_environment(&mut replay);
-    replay.args(corpora).args(["-runs=0", "-print_pcs=1"]);
-    let said = replay.stdin(Stdio::null()).output().context("cannot replay the corpus")?;
-    // It tells the instruction behind the place.
-    let reached: HashSet<u64> = String::from_utf8_lossy(&said.stderr)
+    // Merging notes which edges each input reaches; what it merges into is of no further use.
+    let (notes, merged) = (binary.with_extension("edges"), binary.with_extension("merged"));
+    for old in [std::fs::remove_file(&notes), std::fs::remove_dir_all(&merged)] {
+        old.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+    }
+    std::fs::create_dir_all(&merged)?;
+    let mut merge = Command::new(binary);
+    clean_environment(&mut merge);
+    merge.arg("-merge=1").arg(format!("-merge_control_file={}", notes.display())).arg(&merged).args(corpora);
+    output(merge)?;
+    let notes = std::fs::read_to_string(&notes).context("the merge left no notes")?;
+    let reached: HashSet<usize> = notes
         .lines()
-        .filter_map(|line| line.split_once("NEW_PC: 0x"))
-        .filter_map(|(_, text)| u64::from_str_radix(text.split_whitespace().next()?, 16).ok())
-        .map(|address| address - 1)
+        .filter_map(|line| line.strip_prefix("COV "))
+        .flat_map(|line| line.split(' ').skip(1).filter_map(|edge| edge.parse().ok()))
         .collect();
-    let places = places(binary)?;
     let mut rooms: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    for (place, file) in places.iter().zip(files(binary, &places)?) {
+    for (edge, file) in files(binary, &places(binary)?)?.iter().enumerate() {
         let Some((_, inside)) = file.split_once(SOURCES) else { continue };
         let room = inside.split('/').next().unwrap_or(inside);
         let (hit, all) = rooms.entry(room.to_owned()).or_default();
-        *hit += usize::from(reached.contains(place));
+        *hit += usize::from(reached.contains(&edge));
         *all += 1;
     }
     if !rooms.values().any(|(hit, _)| *hit > 0) {

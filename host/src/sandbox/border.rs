@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures::FutureExt as _;
 use wasmtime::{CallHook, CallHookHandler, Result, StoreContextMut, Trap};
 
 use super::CallState;
@@ -32,7 +33,7 @@ impl CallHookHandler<CallState> for Border {
     {
         match charge(store, hook) {
             Ok(false) => Box::pin(Go),
-            Ok(true) => Box::pin(GiveWay { given: false }),
+            Ok(true) => Box::pin(GiveWay::default().map(Ok)),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
     }
@@ -74,16 +75,17 @@ impl Future for Go {
 }
 
 /// Gives way once.
-struct GiveWay {
+#[derive(Default)]
+pub(super) struct GiveWay {
     given: bool,
 }
 
 impl Future for GiveWay {
-    type Output = Result<()>;
+    type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if std::mem::replace(&mut self.given, true) {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(());
         }
         cx.waker().wake_by_ref();
         Poll::Pending

@@ -70,6 +70,10 @@ impl Executor {
                         let _io = io.enter();
                         while let Some(runnable) = lanes.next(lane) {
                             runnable.run();
+                            if lane == Lane::Slow {
+                                // Some systems let a low thread finish its turn before one that was woken.
+                                std::thread::yield_now();
+                            }
                         }
                     })?;
                 threads.push(thread);

@@ -348,7 +348,7 @@ impl Program {
             fuel_at_yield: limits.fuel,
         };
         let mut store = Store::new(&linked.running.engine, state);
-        store.limiter(|state| &mut state.limiter);
+        store.limiter_async(|state| &mut state.limiter);
         store.call_hook_async(Border);
         store.set_hostcall_fuel(guarded!("hostcall-bytes", limits.hostcall_bytes, without usize::MAX));
         store.set_max_component_handles(guarded!("handles", limits.handles, without usize::MAX));
