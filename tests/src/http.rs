@@ -168,6 +168,12 @@ impl HttpServer {
         self.open("2025-11-25", capabilities, &[])
     }
 
+    /// The same with headers of a test's choice.
+    #[track_caller]
+    pub fn session_of(&self, capabilities: &Value, headers: &[(&str, &str)]) -> HttpSession<'_> {
+        self.open("2025-11-25", capabilities, headers)
+    }
+
     #[track_caller]
     fn open(&self, version: &str, capabilities: &Value, headers: &[(&str, &str)]) -> HttpSession<'_> {
         let mut hello = initialize_message(version);

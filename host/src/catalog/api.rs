@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
+pub use super::session::{Session, Sessions};
 use super::types::{
     CompletionCall, Completions, JsonObject, LogLevel, Outcome, Prompt, PromptResult, ResourceContents,
     ResourceInfo, ResourceTemplate, Resumption, Tool, ToolResult,
@@ -107,6 +108,8 @@ pub struct CallInfo {
     pub sink: Arc<dyn CallEvents>,
     /// Trace context.
     pub trace: Trace,
+    /// Where it is remembered what the person behind the caller allowed. None when nobody may be asked to allow anything.
+    pub approver: Option<Arc<Session>>,
     /// Set when the plugin is entered again with answers.
     pub resumption: Option<Arc<Resumption>>,
     /// The request's `_meta` without the protocol's own keys; none when nothing is left.
@@ -229,6 +232,9 @@ pub trait Backend: Clone + Send + Sync + 'static {
         arguments: BTreeMap<String, String>,
         call: CallInfo,
     ) -> impl Future<Output = Result<Done<PromptResult>, CallFailure>> + Send;
+
+    /// The person was asked whether a plugin may have more, and did not say yes: remembers it.
+    fn declined(&self, _answered: &Resumption, _call: &CallInfo) {}
 
     /// Proposes values for an argument.
     fn complete(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::grants::{Decision, Operation, decide};
+use crate::grants::{Decision, Intent, decide};
 use crate::plugin::Plugin;
 use crate::sandbox::{Budget, CallError, Counters, Finished, LimitHit, contract as wit, json};
 
@@ -115,21 +115,22 @@ fn count(
     let (grants, limits) = (&plugin.holding.grants, &plugin.config.limits);
     let mut spent = Spent { rounds: before.rounds.saturating_add(1), ..before };
     for asked in &pending.questions {
-        let (operation, what, key) = match &asked.question {
+        let (wanted, what, key) = match &asked.question {
             wit::Question::ElicitForm(_) | wit::Question::ElicitUrl(_) => {
-                (Operation::Elicit, "to ask the person", "elicit")
+                (Intent::Elicit, "to ask the person", "elicit")
             }
-            wit::Question::Sample(_) => (Operation::Sample, "to ask the client's model", "sample"),
-            wit::Question::ListRoots => (Operation::Roots, "to ask for the client's directories", "roots"),
+            wit::Question::Sample(_) => (Intent::Sample, "to ask the client's model", "sample"),
+            wit::Question::ListRoots => (Intent::Roots, "to ask for the client's directories", "roots"),
         };
-        let decision = decide(grants, &operation);
+        let decision = decide(grants, &wanted.operation());
         if let Some(recorder) = counters.recorder() {
-            recorder.decided(&operation, decision);
+            recorder.decided(&wanted.operation(), decision);
         }
         if let Decision::Denied(reason) = decision
             && guarded!("questions-granted", true)
         {
             counters.denied(what);
+            counters.refused(wanted);
             return Err(CallError::Plugin(wit::Error::Denied(format!(
                 "{reason}; a person can write `{key} = true` for it in kennel.toml"
             ))));

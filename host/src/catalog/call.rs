@@ -14,13 +14,15 @@ use crate::plugin::Plugin;
 use crate::sandbox::{self, CallError, Finished, Usage, contract};
 
 use super::api::{Arguments, Backend, CallFailure, CallInfo, Change, Done, Snapshot};
+use super::approving::Before;
 use super::audited::Line;
 use super::convert;
 use super::events::Relay;
 use super::types::{
-    CompletionCall, Completions, Content, Outcome, PromptResult, Reference, ResourceContents, ResourceInfo,
-    Resumption, TextContent, ToolResult,
+    CompletionCall, Completions, Content, Outcome, Pending, PromptResult, Reference, ResourceContents,
+    ResourceInfo, Resumption, TextContent, ToolResult,
 };
+use super::view::ToolEntry;
 use super::{Catalog, asking, json};
 
 impl Backend for Catalog {
@@ -114,6 +116,10 @@ impl Backend for Catalog {
         done
     }
 
+    fn declined(&self, answered: &Resumption, call: &CallInfo) {
+        self.remember_declined(answered, call);
+    }
+
     async fn complete(&self, request: CompletionCall, call: CallInfo) -> Result<Completions, CallFailure> {
         let view = self.view();
         let (plugin, reference) = match &request.reference {
@@ -167,14 +173,30 @@ impl Catalog {
             .check(&value)
             .map_err(|why| CallFailure::InvalidArguments(format!("invalid arguments for {name:?}: {why}")))?;
         drop(value);
+        let held = match self.hold(plugin, call, ("tools/call", name))? {
+            Before::Run(held) => held,
+            Before::Ask(pending) => return Ok(asks(pending)),
+        };
+        let call = &held.call;
         let operation = sandbox::CallTool(contract::ToolCall {
             name: entry.name.clone(),
             arguments: arguments.to_string(),
-            resumption: resumption(&call),
-            meta: meta(&call),
+            resumption: resumption(call),
+            meta: meta(call),
         });
-        let mut finished = plugin.program.call(operation, self.context(plugin, &call, line)).await;
-        let spent = Self::ended(plugin, &call, line, &mut finished);
+        let mut finished = held.plugin.program.call(operation, self.context(plugin, call, line)).await;
+        let spent = Self::ended(&held.plugin, call, line, &mut finished);
+        let answer = Self::tool_answer(entry, finished, spent);
+        held.after(line, answer)
+    }
+
+    /// What a tool that ended is answered with.
+    fn tool_answer(
+        entry: &ToolEntry,
+        finished: Finished<contract::ToolOutcome>,
+        spent: asking::Spent,
+    ) -> Result<Done<ToolResult>, CallFailure> {
+        let plugin = &entry.plugin;
         let (outcome, usage, denials) = outcome(plugin, finished)?;
         let mut outcome = convert::tool_outcome(outcome, (asking::asker(plugin), spent))
             .map_err(|broken| breach(plugin, &broken))?;
@@ -206,20 +228,27 @@ impl Catalog {
         let plugin = self.resource_owner(uri, &call).await?;
         line.of(&plugin);
         asking::same(&plugin, &call)?;
+        let held = match self.hold(&plugin, call, ("resources/read", uri))? {
+            Before::Run(held) => held,
+            Before::Ask(pending) => return Ok(asks(pending)),
+        };
+        let call = &held.call;
         let operation = sandbox::ReadResource(contract::ResourceCall {
             uri: uri.to_owned(),
-            resumption: resumption(&call),
-            meta: meta(&call),
+            resumption: resumption(call),
+            meta: meta(call),
         });
-        let mut finished = plugin.program.call(operation, self.context(&plugin, &call, line)).await;
-        let spent = Self::ended(&plugin, &call, line, &mut finished);
+        let mut finished = held.plugin.program.call(operation, self.context(&plugin, call, line)).await;
+        let spent = Self::ended(&held.plugin, call, line, &mut finished);
         if let Err(CallError::Plugin(contract::Error::Unknown(_))) = &finished.result {
             return Err(CallFailure::NotFound(uri.to_owned()));
         }
-        let (outcome, usage, _) = outcome(&plugin, finished)?;
-        let outcome = convert::read_outcome(outcome, (asking::asker(&plugin), spent))
-            .map_err(|broken| breach(&plugin, &broken))?;
-        Ok(Done { outcome, usage })
+        let answer = outcome(&plugin, finished).and_then(|(outcome, usage, _)| {
+            let outcome = convert::read_outcome(outcome, (asking::asker(&plugin), spent))
+                .map_err(|broken| breach(&plugin, &broken))?;
+            Ok(Done { outcome, usage })
+        });
+        held.after(line, answer)
     }
 
     async fn prompt(
@@ -239,18 +268,25 @@ impl Catalog {
                 "the prompt {name:?} needs the argument {missing:?}"
             )));
         }
+        let held = match self.hold(plugin, call, ("prompts/get", name))? {
+            Before::Run(held) => held,
+            Before::Ask(pending) => return Ok(asks(pending)),
+        };
+        let call = &held.call;
         let operation = sandbox::GetPrompt(contract::PromptCall {
             name: entry.name.clone(),
             arguments: arguments.into_iter().collect(),
-            resumption: resumption(&call),
-            meta: meta(&call),
+            resumption: resumption(call),
+            meta: meta(call),
         });
-        let mut finished = plugin.program.call(operation, self.context(plugin, &call, line)).await;
-        let spent = Self::ended(plugin, &call, line, &mut finished);
-        let (outcome, usage, _) = outcome(plugin, finished)?;
-        let outcome = convert::prompt_outcome(outcome, (asking::asker(plugin), spent))
-            .map_err(|broken| breach(plugin, &broken))?;
-        Ok(Done { outcome, usage })
+        let mut finished = held.plugin.program.call(operation, self.context(plugin, call, line)).await;
+        let spent = Self::ended(&held.plugin, call, line, &mut finished);
+        let answer = outcome(plugin, finished).and_then(|(outcome, usage, _)| {
+            let outcome = convert::prompt_outcome(outcome, (asking::asker(plugin), spent))
+                .map_err(|broken| breach(plugin, &broken))?;
+            Ok(Done { outcome, usage })
+        });
+        held.after(line, answer)
     }
 
     /// Runs what asks nothing and has no arguments worth a digest.
@@ -362,12 +398,17 @@ impl Catalog {
 }
 
 fn resumption(call: &CallInfo) -> Option<contract::Resumption> {
-    let from: &Resumption = call.resumption.as_deref()?;
+    let from: &Resumption = call.resumption.as_deref().filter(|from| !from.leave.fresh)?;
     let answers = from
         .answers
         .iter()
         .map(|answer| contract::Answer { key: answer.key.clone(), value: answer.value.to_string() });
     Some(contract::Resumption { continuation: from.continuation.clone(), answers: answers.collect() })
+}
+
+/// The host's own question, before anything ran.
+fn asks<T>(pending: Pending) -> Done<T> {
+    Done { outcome: Outcome::Offer(pending, None), usage: Usage::default() }
 }
 
 fn meta(call: &CallInfo) -> Option<String> {

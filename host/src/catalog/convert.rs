@@ -10,7 +10,7 @@ use crate::sandbox::{contract as wit, json};
 
 use super::types::{
     Annotations, Asker, Completions, Content, ElicitForm, ElicitUrl, EmbeddedResource, Icon, IconTheme,
-    JsonObject, KeyedQuestion, MediaContent, Outcome, Pending, Prompt, PromptArgument, PromptMessage,
+    JsonObject, KeyedQuestion, Leave, MediaContent, Outcome, Pending, Prompt, PromptArgument, PromptMessage,
     PromptResult, Question, ResourceBody, ResourceContents, ResourceInfo, ResourceTemplate, Role, Spent,
     TaskSupport, TextContent, Tool, ToolAnnotations, ToolResult,
 };
@@ -202,7 +202,13 @@ pub(super) type By = (Asker, Spent);
 
 fn pending<T>(from: wit::Pending, (asker, spent): By) -> Made<Outcome<T>> {
     let questions = each(from.questions, question)?;
-    Ok(Outcome::InputRequired(Pending { asker, spent, questions, continuation: from.continuation }))
+    Ok(Outcome::InputRequired(Pending {
+        asker,
+        spent,
+        questions,
+        continuation: from.continuation,
+        leave: Leave::default(),
+    }))
 }
 
 /// A schema of a tool. Older revisions know only objects as the schemas of its properties (2025-11-25, `Tool`), so `true`

@@ -2,6 +2,7 @@
 //! and the sandbox; never a transport, nor a type of the protocol.
 
 pub mod api;
+mod approving;
 mod asking;
 mod audited;
 mod call;
@@ -12,6 +13,7 @@ mod plain;
 mod relist;
 mod resources;
 pub mod schema;
+mod session;
 mod subscribers;
 pub mod types;
 mod view;

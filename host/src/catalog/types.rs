@@ -8,8 +8,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::api::CallFailure;
+pub use super::approving::{NO, ONCE, SESSION};
 pub use super::asking::{MAX_ROUNDS, Spent};
 pub use crate::sandbox::LogLevel;
 
@@ -184,6 +187,32 @@ pub enum Question {
     Sample(JsonObject),
     /// Ask which directories the client works in.
     ListRoots,
+    /// The host's own: whether the plugin may have this, in the host's words.
+    Allow(String),
+}
+
+/// What a person allowed for a call, and what it waits for a word about. Goes round with a call's questions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Leave {
+    /// Operations that a person allowed for this call, as [`crate::grants::Intent`] writes them.
+    pub allowed: Vec<String>,
+    /// The plugin is entered with neither answers nor a continuation: what waited was its first entry.
+    pub fresh: bool,
+    /// A question of the host's was put aside, so that none is asked again in this call.
+    pub aside: bool,
+    /// The question is the host's own.
+    pub offer: Option<Offer>,
+}
+
+/// Something that was denied and that a person may allow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The operation, as [`crate::grants::Intent`] writes it.
+    pub operation: String,
+    /// What the person is asked to allow, in the words that were shown. A yes is for nothing else.
+    pub what: String,
+    /// The answers that the plugin was entered with.
+    pub answers: Vec<(String, Value)>,
 }
 
 /// A question under the key by which its answer comes back.
@@ -217,6 +246,8 @@ pub struct Pending {
     pub questions: Vec<KeyedQuestion>,
     /// What the plugin needs to go on.
     pub continuation: Vec<u8>,
+    /// What a person allowed for the call.
+    pub leave: Leave,
 }
 
 /// The answer to one question.
@@ -239,6 +270,8 @@ pub struct Resumption {
     pub continuation: Vec<u8>,
     /// The answers that came.
     pub answers: Vec<Answer>,
+    /// What a person allowed for the call.
+    pub leave: Leave,
 }
 
 /// What a tool says of its effects, after the host made it true.
@@ -309,6 +342,9 @@ pub enum Outcome<T> {
     Complete(T),
     /// It needs answers first.
     InputRequired(Pending),
+    /// It was denied something that a person may allow, and the host asks: with a yes the call is made again. Without one
+    /// this is how it ends; none when it did not run yet.
+    Offer(Pending, Option<Box<Result<T, CallFailure>>>),
 }
 
 /// A family of resources.

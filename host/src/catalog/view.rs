@@ -4,7 +4,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::grants::Grants;
+use crate::config::OnDenied;
+use crate::grants::{Asked, Grants};
 use crate::observe::escape_for_people;
 use crate::plugin::Plugin;
 
@@ -112,7 +113,8 @@ impl View {
         if plugin.holding.unapproved.is_some() {
             plain::tool(&mut public);
         }
-        public.annotations = Some(true_annotations(public.annotations.take(), &plugin.holding.grants));
+        public.annotations =
+            Some(true_annotations(public.annotations.take(), &plugin.holding.grants, askable(plugin)));
         let input =
             Schema::compile(&public.input_schema).map_err(|why| format!("its input schema: {why}"))?;
         let output = match &public.output_schema {
@@ -202,9 +204,14 @@ pub fn public_name(prefix: &str, name: &str) -> Result<String, String> {
 
 /// What a tool may say of its effects, given what its plugin holds (DESIGN 4.8): without a way out it is
 /// no open world; what can change something is not read-only whatever it says, and what cannot is not destructive.
-fn true_annotations(claimed: Option<ToolAnnotations>, grants: &Grants) -> ToolAnnotations {
+fn true_annotations(
+    claimed: Option<ToolAnnotations>,
+    grants: &Grants,
+    askable: Option<&Asked>,
+) -> ToolAnnotations {
     let mut said = claimed.unwrap_or_default();
-    let (network, writes) = (grants.reaches_out(), grants.can_change());
+    let network = grants.reaches_out() || askable.is_some_and(Asked::reaches_out);
+    let writes = grants.can_change() || askable.is_some_and(Asked::can_change);
     guarded!("hints", without { return said; });
     if !network {
         said.open_world = Some(false);
@@ -218,6 +225,12 @@ fn true_annotations(claimed: Option<ToolAnnotations>, grants: &Grants) -> ToolAn
         said.destructive = Some(false);
     }
     said
+}
+
+/// What a person may allow in the middle of a call.
+fn askable(plugin: &Plugin) -> Option<&Asked> {
+    let ask = plugin.config.on_denied == OnDenied::Ask && plugin.holding.unapproved.is_none();
+    plugin.asked.as_ref().filter(|_| ask)
 }
 
 #[cfg(test)]
@@ -287,7 +300,7 @@ mod tests {
             open_world in any::<Option<bool>>(),
         ) {
             let claim = ToolAnnotations { read_only, destructive, idempotent, open_world };
-            let said = true_annotations(Some(claim), &grants);
+            let said = true_annotations(Some(claim), &grants, None);
             let writes_files = grants.directories.iter().any(|d| d.mode == DirectoryMode::ReadWrite);
             let sends = grants.http.iter().flat_map(|http| &http.methods).any(|m| m != "GET" && m != "HEAD");
             let sockets = grants.tcp.len() + grants.udp.len() > 0;
@@ -306,7 +319,7 @@ mod tests {
             if reaches_out && open_world != Some(false) {
                 prop_assert_eq!(said.open_world, open_world);
             }
-            prop_assert_eq!(true_annotations(None, &grants), true_annotations(Some(ToolAnnotations::default()), &grants));
+            prop_assert_eq!(true_annotations(None, &grants, None), true_annotations(Some(ToolAnnotations::default()), &grants, None));
         }
     }
 

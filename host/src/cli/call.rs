@@ -79,7 +79,7 @@ pub fn run(
         (Ok(Done { outcome, usage }), format) => {
             let failed = match &outcome {
                 Outcome::Complete(result) => result.is_error,
-                Outcome::InputRequired(_) => true,
+                Outcome::InputRequired(_) | Outcome::Offer(..) => true,
             };
             match format {
                 Format::Text => print(&outcome, &usage, out, err)?,
@@ -110,6 +110,7 @@ pub(super) fn from_terminal() -> CallInfo {
         log_level: Some(LogLevel::Info),
         sink: Arc::new(ToTerminal),
         trace: Trace::default(),
+        approver: None,
         resumption: None,
         meta: None,
     }
@@ -123,7 +124,7 @@ fn print(
 ) -> std::io::Result<()> {
     let terminal = std::io::stdout().is_terminal();
     match outcome {
-        Outcome::InputRequired(pending) => {
+        Outcome::InputRequired(pending) | Outcome::Offer(pending, _) => {
             writeln!(
                 err,
                 "the tool asks {} questions first; call it from a client",
@@ -189,7 +190,9 @@ pub(super) fn text_of(content: &Content) -> String {
 
 fn as_json(outcome: &Outcome<ToolResult>, usage: Option<&Usage>) -> Value {
     match outcome {
-        Outcome::InputRequired(pending) => json!({"inputRequired": pending.questions.len(), "usage": usage}),
+        Outcome::InputRequired(pending) | Outcome::Offer(pending, _) => {
+            json!({"inputRequired": pending.questions.len(), "usage": usage})
+        }
         Outcome::Complete(result) => json!({
             "isError": result.is_error,
             "content": result.content.iter().map(text_of).collect::<Vec<_>>(),

@@ -165,6 +165,7 @@ fn configuration(old: &Config, new: &Config) -> Vec<KeyChange> {
     let first = [
         key_change("plugins-folder", folder(old), folder(new)),
         key_change("new-plugins", word(old), word(new)),
+        key_change("on-denied", old.on_denied.to_string(), new.on_denied.to_string()),
     ];
     let rest = protocol(old).into_iter().zip(protocol(new));
     first.into_iter().chain(rest.map(|((key, old), (_, new))| key_change(key, old, new))).flatten().collect()

@@ -42,6 +42,9 @@ pub struct Args {
 #[derive(Clone, Debug, clap::Args)]
 struct HttpArgs {
     /// A file of tokens, one a line, of which calls must carry one; readable by you alone [default: $KENNEL_TOKEN]
+    ///
+    /// A token with the word `may-approve` behind it is of somebody who may be asked, where kennel.toml says
+    /// `on-denied = "ask"`, whether a plugin may have more.
     #[arg(long, value_name = "FILE", requires = "http")]
     token_file: Option<PathBuf>,
     /// Another name that clients may call this server by
@@ -140,19 +143,23 @@ fn serve_http(
 
 impl HttpArgs {
     fn access(&self) -> Result<http::Access, Failure> {
-        let tokens = match &self.token_file {
+        let (tokens, approvers) = match &self.token_file {
             Some(file) => read_tokens(file)?,
             None => {
-                std::env::var("KENNEL_TOKEN").ok().filter(|token| !token.is_empty()).into_iter().collect()
+                let token = std::env::var("KENNEL_TOKEN").ok().filter(|token| !token.is_empty());
+                (token.into_iter().collect(), Vec::new())
             }
         };
         let (allowed_hosts, allowed_origins) = (self.allowed_host.clone(), self.allowed_origin.clone());
-        Ok(http::Access { allowed_hosts, allowed_origins, tokens })
+        Ok(http::Access { allowed_hosts, allowed_origins, tokens, approvers })
     }
 }
 
-/// Reads a file of tokens, which nobody else may be able to read.
-fn read_tokens(path: &Path) -> Result<Vec<String>, Failure> {
+/// Behind a token in the file: its caller may be asked to allow a plugin more.
+const MAY_APPROVE: &str = "may-approve";
+
+/// Reads a file of tokens, which nobody else may be able to read: all of them, and those that may approve.
+fn read_tokens(path: &Path) -> Result<(Vec<String>, Vec<String>), Failure> {
     let fault = |text: &str| Failure::new(format!("--token-file {}: {text}", path.display()));
     let file = std::fs::File::open(path).map_err(|error| fault(&error.to_string()))?;
     let metadata = file.metadata().map_err(|error| fault(&error.to_string()))?;
@@ -165,12 +172,20 @@ fn read_tokens(path: &Path) -> Result<Vec<String>, Failure> {
     if u64::try_from(size).unwrap_or(u64::MAX) > MAX_TOKEN_FILE {
         return Err(fault("it is longer than 64 KiB; write one token a line"));
     }
-    let tokens: Vec<String> =
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let (mut tokens, mut approvers) = (Vec::new(), Vec::new());
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (token, word) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        match word.trim() {
+            "" => {}
+            MAY_APPROVE => approvers.push(token.to_owned()),
+            _ => return Err(fault("behind a token stands nothing, or `may-approve`")),
+        }
+        tokens.push(token.to_owned());
+    }
     if tokens.is_empty() {
         return Err(fault("it has no token; write one a line, such as `openssl rand -hex 32` makes"));
     }
-    Ok(tokens)
+    Ok((tokens, approvers))
 }
 
 /// How the plugins stand, for whoever asks after the server's health.

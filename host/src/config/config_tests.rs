@@ -34,6 +34,7 @@ fn faults(text: &str) -> String {
 const FULL: &str = r#"
 plugins-folder = "~/wasm"
 new-plugins = "hold"
+on-denied = "ask"
 page-size = 40
 
 [tasks]
@@ -51,6 +52,7 @@ fuel = "500M"
 [plugins.fs]
 file = "filesystem.wasm"
 trust = "dev"
+on-denied = "deny"
 prefix = ""
 settings = { max-file-size = "1MB", deep = { list = [1, 2.5, true], on = 2026-01-02 } }
 tools = { show = ["read_*", "list_{a,b}"], hide = ["read_secret"] }

@@ -17,6 +17,7 @@ mod protocol;
 mod reader;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -44,6 +45,8 @@ pub struct Config {
     pub plugins_folder: PathBuf,
     /// What happens to a plugin that nobody approved.
     pub new_plugins: NewPlugins,
+    /// What happens when a plugin is denied something, for every plugin that does not say otherwise.
+    pub on_denied: OnDenied,
     /// For every plugin that does not say otherwise.
     pub limits: Limits,
     /// The protocol's side.
@@ -62,6 +65,25 @@ pub enum NewPlugins {
     Sandboxed,
     /// It does not run.
     Hold,
+}
+
+/// What happens when a plugin is denied something that it asked for and nobody granted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDenied {
+    /// It is denied.
+    #[default]
+    Deny,
+    /// The person behind the client is asked, if that is possible; else it is denied.
+    Ask,
+}
+
+impl fmt::Display for OnDenied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deny => "deny",
+            Self::Ask => "ask",
+        })
+    }
 }
 
 /// Why there is no configuration.
@@ -202,6 +224,7 @@ impl Config {
             "hold" => Ok(NewPlugins::Hold),
             other => Err(format!("{other:?} is neither \"sandboxed\" nor \"hold\"")),
         });
+        let on_denied = root.read(faults, "on-denied", plugin::on_denied).unwrap_or_default();
         let mut common = default_limits();
         if let Some(mut section) = root.section(faults, "limits") {
             limits::read(&mut section, &mut common, faults);
@@ -214,7 +237,8 @@ impl Config {
         if let Some(all) = root.section(faults, "plugins") {
             let mut written = BTreeMap::new();
             let places = places.as_ref();
-            let context = plugin::Context { surroundings, base, places, limits: &common, egress: &egress };
+            let context =
+                plugin::Context { surroundings, base, places, on_denied, limits: &common, egress: &egress };
             for (name, item) in all.every() {
                 match PluginName::new(name) {
                     Err(error) => faults.add(item.at, &item.key, error.to_string()),
@@ -233,7 +257,7 @@ impl Config {
             }
         }
         let new_plugins = new_plugins.unwrap_or_default();
-        Self { plugins_folder, new_plugins, limits: common, protocol, audit, plugins }
+        Self { plugins_folder, new_plugins, on_denied, limits: common, protocol, audit, plugins }
     }
 
     /// The plugins that a file in the plugins folder is: those that name it, or else one of the file's own
@@ -252,7 +276,10 @@ impl Config {
             Some(taken) => {
                 Err(FileNameError::Taken { file: file.to_owned(), name, other: taken.file.clone() })
             }
-            None => Ok(vec![PluginConfig::unmentioned(name, file, self.limits.clone())]),
+            None => {
+                let plugin = PluginConfig::unmentioned(name, file, self.limits.clone());
+                Ok(vec![PluginConfig { on_denied: self.on_denied, ..plugin }])
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use super::places::Places;
 use super::reader::{Faults, Item};
-use super::{Surroundings, limits};
+use super::{OnDenied, Surroundings, limits};
 use crate::grants::{Egress, Grants, Limits, PluginName, Trust};
 
 /// Longest prefix of tool names: with `__` it leaves half of the 64 characters to the tool.
@@ -39,6 +39,8 @@ pub struct PluginConfig {
     pub settings: Map<String, Value>,
     /// What it may have, before its approval and what it asks are looked at.
     pub grants: Grants,
+    /// What happens when it is denied something.
+    pub on_denied: OnDenied,
     /// Which of its tools are offered.
     pub tools: ToolFilter,
     /// Bounds of its calls.
@@ -58,6 +60,7 @@ impl PluginConfig {
             prefix: name.to_string(),
             settings: Map::new(),
             grants: Grants::default(),
+            on_denied: OnDenied::Deny,
             tools: ToolFilter::default(),
             limits,
             egress: Egress::default(),
@@ -114,6 +117,7 @@ pub(super) struct Context<'a> {
     /// Absent when these have a fault of their own, which is reported.
     pub(super) places: Option<&'a Places>,
     /// For what the plugin does not say.
+    pub(super) on_denied: OnDenied,
     pub(super) limits: &'a Limits,
     pub(super) egress: &'a Egress,
 }
@@ -139,6 +143,7 @@ pub(super) fn read(
     }) {
         plugin.trust = trust;
     }
+    plugin.on_denied = section.read(faults, "on-denied", on_denied).unwrap_or(context.on_denied);
     if let Some(prefix) = section.read(faults, "prefix", |item| prefix(item.text()?)) {
         plugin.prefix = prefix;
     }
@@ -178,6 +183,15 @@ pub(super) fn read(
     plugin.grants.state = state::read(&mut section, faults);
     section.finish(faults);
     Some(plugin)
+}
+
+/// Reads `on-denied`.
+pub(super) fn on_denied(item: &Item<'_, '_>) -> Result<OnDenied, String> {
+    match item.text()? {
+        "deny" => Ok(OnDenied::Deny),
+        "ask" => Ok(OnDenied::Ask),
+        other => Err(format!("{other:?} is neither \"deny\" nor \"ask\"")),
+    }
 }
 
 fn file_name(text: &str) -> Result<String, String> {

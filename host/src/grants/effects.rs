@@ -1,6 +1,7 @@
-//! What a plugin with these grants could do to the world at all, for the words that clients read about its tools.
+//! What a plugin with these grants could do to the world at all, for the words that clients read about its tools;
+//! and with all that it asks for, where a person may allow that in the middle of a call.
 
-use super::{DirectoryMode, Grants};
+use super::{Asked, DirectoryMode, Grants};
 
 impl Grants {
     /// Whether anything can leave the machine.
@@ -46,5 +47,24 @@ impl Grants {
             || !udp.is_empty()
             || directories.iter().any(|directory| directory.mode == DirectoryMode::ReadWrite)
             || http.iter().any(|http| http.methods.iter().any(|m| !matches!(m.as_str(), "GET" | "HEAD")))
+    }
+}
+
+impl Asked {
+    /// Whether anything could leave the machine if a person allowed all of it.
+    #[must_use]
+    pub fn reaches_out(&self) -> bool {
+        !(self.http.is_empty() && self.tcp.is_empty() && self.udp.is_empty() && self.resolve.is_empty())
+    }
+
+    /// Whether anything could be changed if a person allowed all of it.
+    #[must_use]
+    pub fn can_change(&self) -> bool {
+        let methods = self.http.iter().flat_map(|http| &http.methods);
+        self.state.is_some()
+            || !self.tcp.is_empty()
+            || !self.udp.is_empty()
+            || self.directories.as_ref().is_some_and(|ask| ask.mode == DirectoryMode::ReadWrite)
+            || methods.into_iter().any(|method| !matches!(method.as_str(), "GET" | "HEAD"))
     }
 }

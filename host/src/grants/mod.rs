@@ -26,6 +26,7 @@ mod secret;
 pub mod shared_file;
 mod socket;
 pub mod units;
+mod widen;
 mod wording;
 
 pub use address::is_blocked;
@@ -58,4 +59,5 @@ pub use secret::{
     check_clear, is_secret_name,
 };
 pub use socket::{Naming, SocketDeny, SocketKind, SocketPlace, SocketPlaceError, parse_resolvable};
+pub use widen::{Widening, widened};
 pub use wording::{Difference, FieldChange, Wording};

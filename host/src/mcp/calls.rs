@@ -15,8 +15,8 @@ use super::handler::KennelHandler;
 use super::questions::seal::{self, Binding};
 use super::questions::{REFUSED, Round, Settled, ask};
 use super::tasks::{AsTask, Entered};
-use crate::catalog::api::{Backend, CallFailure, CallInfo, Done, Usage};
-use crate::catalog::types::{Outcome, Pending};
+use crate::catalog::api::{Backend, CallFailure, CallInfo, ClientCan, Done, Usage};
+use crate::catalog::types::{Outcome, Pending, Resumption};
 
 /// Set in a request's `_meta` to `true`, it asks for what the call used; in the result it holds that.
 const USAGE: &str = "io.kennel/usage";
@@ -27,6 +27,8 @@ pub(super) enum Step<A> {
     Over(A),
     /// It asks.
     Asks(Pending),
+    /// The host asks whether the plugin may have more; without a yes this is how the call ends, if it ran.
+    Offers(Pending, Option<Result<A, ErrorData>>),
 }
 
 /// How a request ends.
@@ -59,6 +61,13 @@ pub(super) async fn step<B: Backend, A: Askable>(
             Ok(Step::Over(answer))
         }
         Ok(Done { outcome: Outcome::InputRequired(pending), .. }) => Ok(Step::Asks(pending)),
+        Ok(Done { outcome: Outcome::Offer(pending, otherwise), .. }) => {
+            let otherwise = otherwise.map(|otherwise| match *otherwise {
+                Ok(output) => Ok(A::complete(output)),
+                Err(failure) => call.failed(failure, modern),
+            });
+            Ok(Step::Offers(pending, otherwise))
+        }
         Err(failure) => call.failed(failure, modern).map(Step::Over),
     }
 }
@@ -80,7 +89,8 @@ impl<B: Backend> KennelHandler<B> {
         as_task: Option<AsTask>,
         context: &RequestContext<RoleServer>,
     ) -> Result<Ended<A::Answer>, ErrorData> {
-        let (info, events) = self.client.call_info(context);
+        let (mut info, events) = self.client.call_info(context);
+        info.approver = self.client.approver(context, &self.shared.sessions, &info.client);
         let exchange = async {
             unless_cancelled(context, self.backend.ready()).await?;
             if is_modern(context) {
@@ -130,10 +140,12 @@ impl<B: Backend> KennelHandler<B> {
             let pending = match unless_cancelled(context, entered).await?? {
                 Entered::Task(task) => return Ok(Ended::Task(task)),
                 Entered::Step(Step::Over(answer)) => return Ok(Ended::Complete(answer)),
-                Entered::Step(Step::Asks(pending)) => pending,
+                // The client may never come again, so nothing is kept for it.
+                Entered::Step(Step::Asks(pending) | Step::Offers(pending, _)) => pending,
             };
             let asked = Round::of(pending, can).and_then(|round| {
-                if round.asks_nothing() {
+                // A yes is for a question that was shown, never for one that was foreseen.
+                if round.asks_nothing() || guarded!("ask-foreseen", round.is_of_host()) {
                     return self.ask(binding(), &round, BTreeMap::new()).map(Ok);
                 }
                 // Whoever sends answers with its first request knows what will be asked: once.
@@ -191,6 +203,21 @@ impl<B: Backend> KennelHandler<B> {
                     ask::completed(&context.peer, opened).await;
                     return Ok(answer);
                 }
+                Step::Offers(pending, otherwise) => {
+                    let answered = match self.offer_older(pending, can, context).await {
+                        Ok(answered) => answered,
+                        Err(failure) => return call.failed(failure, false),
+                    };
+                    if !answered.allows()
+                        && let Some(otherwise) = otherwise
+                    {
+                        self.backend.declined(&answered, &info);
+                        ask::completed(&context.peer, opened).await;
+                        return otherwise;
+                    }
+                    info.resumption = Some(Arc::new(answered));
+                    continue;
+                }
                 Step::Asks(pending) => pending,
             };
             let asked = async {
@@ -205,6 +232,29 @@ impl<B: Backend> KennelHandler<B> {
                 }
                 Err(failure) => return call.failed(failure, false),
             }
+        }
+    }
+}
+
+impl<B: Backend> KennelHandler<B> {
+    /// Asks an older client the host's own question. Whatever comes instead of an answer stands for a no.
+    ///
+    /// # Errors
+    /// When the call was cancelled.
+    async fn offer_older(
+        &self,
+        pending: Pending,
+        can: ClientCan,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Resumption, CallFailure> {
+        let round = Round::of(pending, can)?;
+        match ask::ask(&context.peer, &round, &context.ct).await {
+            Err(CallFailure::Cancelled) => Err(CallFailure::Cancelled),
+            Err(why) => {
+                tracing::info!("a question of the host's has no answer, which is a no: {why}");
+                Ok(round.unanswered())
+            }
+            Ok(answered) => Ok(answered),
         }
     }
 }

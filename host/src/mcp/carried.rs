@@ -17,6 +17,10 @@ pub struct RawArguments(pub Arguments);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller(pub Arc<str>);
 
+/// Over HTTP: whoever holds this caller's token may say that a plugin is given more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MayApprove;
+
 /// Where the client can leave and come back for the answer; cancelled when the call says that it will take long.
 #[derive(Clone, Debug, Default)]
 pub struct Detached(pub CancellationToken);

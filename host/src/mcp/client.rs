@@ -3,21 +3,28 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use rmcp::model::{ClientCapabilities, InitializeRequestParams};
 use rmcp::service::{RequestContext, RoleServer};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::carried::{Alone, Caller, Detached, carried};
+use super::carried::{Alone, Caller, Detached, MayApprove, carried};
 use super::{convert, events};
-use crate::catalog::api::{CallInfo, ClientCan, ClientFacts};
+use crate::catalog::api::{CallInfo, ClientCan, ClientFacts, Session, Sessions};
 use crate::catalog::types::LogLevel;
+
+/// How long a newer client may make no call that could ask before what its person allowed for the session is over. Over
+/// HTTP it has no session of its own.
+const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 
 /// What is known of an older client, whose requests rely on what was said before.
 pub(super) struct Client {
     facts: RwLock<ClientFacts>,
     pub(super) level: Mutex<Option<LogLevel>>,
     pub(super) told: AtomicBool,
+    /// What the person behind a session of HTTP said, which ends with it.
+    session: Arc<Session>,
     pub(super) gone: CancellationToken,
     _gone_with_this: DropGuard,
 }
@@ -30,6 +37,7 @@ impl Client {
             facts: RwLock::default(),
             level: Mutex::default(),
             told: AtomicBool::new(false),
+            session: Arc::default(),
             _gone_with_this: gone.clone().drop_guard(),
             gone,
         }
@@ -70,6 +78,7 @@ impl Client {
             log_level: level,
             sink,
             trace: convert::trace(meta),
+            approver: None,
             resumption: None,
             meta: convert::meta_for_plugin(meta),
         };
@@ -78,6 +87,27 @@ impl Client {
 }
 
 impl Client {
+    /// Where it is remembered what the person behind a request says when asked whether a plugin may have more; none when
+    /// that person may not say. Over a pipe that is the person at the machine, over HTTP whoever has a token for it.
+    pub(super) fn approver(
+        &self,
+        context: &RequestContext<RoleServer>,
+        sessions: &Sessions,
+        client: &ClientFacts,
+    ) -> Option<Arc<Session>> {
+        if !client.can.elicit_form {
+            return None;
+        }
+        let caller = &client.caller;
+        if carried::<Caller>(context).is_none() {
+            return Some(sessions.of(caller, None));
+        }
+        if guarded!("ask-token", carried::<MayApprove>(context).is_none()) {
+            return None;
+        }
+        Some(if is_modern(context) { sessions.of(caller, Some(SESSION_IDLE)) } else { self.session.clone() })
+    }
+
     /// Whose a request is.
     pub(super) fn caller(&self, context: &RequestContext<RoleServer>) -> Arc<str> {
         if let Some(Caller(caller)) = carried(context) {

@@ -33,7 +33,7 @@ use super::streams::Stream;
 use super::subscribed::{MAX_SUBSCRIPTIONS, Subscribed};
 use super::tasks::{MayBeTask, Table, TaskIds};
 use super::{askable, changes, convert, error, events, pages};
-use crate::catalog::api::Backend;
+use crate::catalog::api::{Backend, Sessions};
 use crate::catalog::types::{CompletionCall, Reference as About};
 
 /// One client's server. Every connection (or HTTP session) has one of its own.
@@ -49,6 +49,7 @@ pub struct KennelHandler<B: Backend> {
 pub(super) struct Shared {
     lists: Lists,
     pub(super) seals: Seals,
+    pub(super) sessions: Sessions,
     pub(super) tasks: Table,
     page_size: usize,
     /// Cancelled when the server is going: change streams end with a result then.
@@ -68,6 +69,7 @@ impl<B: Backend> KennelHandler<B> {
         let shared = Shared {
             lists: Lists::default(),
             seals: Seals::default(),
+            sessions: Sessions::default(),
             tasks: Table::new(options.tasks),
             page_size: options.page_size,
             closing: CancellationToken::new(),

@@ -13,6 +13,7 @@ mod serving;
 mod supply;
 mod verdict;
 mod watch;
+mod widen;
 
 pub use cache::{Cache, CacheError};
 pub use compile::{CompileError, Compiler};

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::config::{Config, Home, Surroundings};
+use crate::config::{Config, Home, OnDenied, Surroundings};
 use crate::grants::{Grants, Lock, Trust, effective, lost};
 
 use super::load::Plugin;
@@ -90,25 +90,46 @@ pub(super) fn folders(home: &Home) -> Vec<std::path::PathBuf> {
 
 impl Written {
     fn hold_against(&self, plugin: &Plugin) {
+        if !self.may_ask(plugin) && plugin.program.revoke_wider("what was allowed on being asked") {
+            let name = plugin.config.name.as_str();
+            tracing::warn!(
+                plugin = name,
+                "nobody is to be asked about it any more: calls under such answers end"
+            );
+        }
         if plugin.holding.grants == Grants::default() {
             return;
         }
         let lost = lost(&plugin.holding.grants, &self.grants(plugin)).join("; ");
-        if !lost.is_empty() && plugin.program.revoke(lost.clone()) {
+        if !lost.is_empty() && plugin.program.revoke(&lost) {
             tracing::warn!(plugin = plugin.config.name.as_str(), "taken back, its calls end: {lost}");
         }
+    }
+
+    /// Whether what a person allowed on being asked still holds.
+    fn may_ask(&self, plugin: &Plugin) -> bool {
+        let wanted = self.config.plugins.get(&plugin.config.name);
+        let on_denied = wanted.map_or(self.config.on_denied, |wanted| wanted.on_denied);
+        on_denied == OnDenied::Ask && self.is_approved(plugin)
+    }
+
+    /// Whether these very bytes may hold anything.
+    fn is_approved(&self, plugin: &Plugin) -> bool {
+        let name = &plugin.config.name;
+        let trust = self.config.plugins.get(name).map_or(Trust::Approved, |wanted| wanted.trust);
+        let approved = self.lock.as_ref().is_none_or(|lock| match lock.plugins.get(name) {
+            // Bytes that ran because of `trust = "dev"` were never approved.
+            Some(entry) => plugin.config.trust == Trust::Approved || entry.sha256 == plugin.digest,
+            None => false,
+        });
+        trust == Trust::Dev || approved
     }
 
     /// What this very plugin would hold now. That other bytes stand under its name by now takes nothing back: calls in
     /// flight finish on the old ones.
     fn grants(&self, plugin: &Plugin) -> Grants {
         let Some(wanted) = self.config.plugins.get(&plugin.config.name) else { return Grants::default() };
-        let approved = self.lock.as_ref().is_none_or(|lock| match lock.plugins.get(&wanted.name) {
-            // Bytes that ran because of `trust = "dev"` were never approved.
-            Some(entry) => plugin.config.trust == Trust::Approved || entry.sha256 == plugin.digest,
-            None => false,
-        });
-        if wanted.trust == Trust::Dev || approved {
+        if self.is_approved(plugin) {
             effective(&wanted.grants, plugin.asked.as_ref()).0
         } else {
             Grants::default()

@@ -1,11 +1,15 @@
 //! What a call used, and what was decided in it. Counted where it happens, read once at the end; decides nothing.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::grants::Intent;
 use crate::observe::{Decisions, Recorder, Scrubber};
+
+/// Denied operations of a call that are remembered as they were.
+const MAX_REFUSED: usize = 8;
 
 /// Counts of one call, shared by the wrappers (streams, sockets, bodies) that outlive a host
 /// function's borrow of the store.
@@ -22,6 +26,8 @@ pub struct Counters {
     recorder: Option<Arc<Recorder>>,
     /// Of the plugin whose call it is, when it has secrets: it chooses the names of hosts.
     scrubber: OnceLock<Arc<Scrubber>>,
+    refused: Mutex<Vec<Intent>>,
+    effect: AtomicBool,
 }
 
 impl Counters {
@@ -92,6 +98,41 @@ impl Counters {
     pub fn denied(&self, what: &str) {
         let what = self.clean(what);
         self.decided(|decisions| decisions.deny(&what));
+    }
+
+    /// This was denied for want of a grant. Only the first few different ones are kept.
+    pub fn refused(&self, operation: Intent) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() < MAX_REFUSED && !refused.contains(&operation) {
+            refused.push(operation);
+        }
+    }
+
+    /// What was denied for want of a grant so far; leaves nothing.
+    pub fn take_refused(&self) -> Vec<Intent> {
+        std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Forgets what was denied and names a secret: a question would tell it.
+    pub(super) fn forget_secrets(&self, by: &Scrubber) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.retain(|operation| {
+            let text = operation.to_string();
+            let clean = by.text(&text) == text.as_str();
+            guarded!("ask-secrets", clean, without true)
+        });
+    }
+
+    /// The call does something that doing it once more would do twice: it changes a file or its state, sends a request
+    /// that may change something, or opens a connection. Said before it is done.
+    pub fn effect(&self) {
+        self.effect.store(true, Relaxed);
+    }
+
+    /// Whether the call may have changed anything outside.
+    #[must_use]
+    pub fn had_effect(&self) -> bool {
+        self.effect.load(Relaxed)
     }
 
     /// Something is sent to this host and port.
@@ -168,5 +209,29 @@ pub struct Usage {
 impl Usage {
     pub(super) fn set_wall(&mut self, wall: Duration) {
         self.micros = u64::try_from(wall.as_micros()).unwrap_or(u64::MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn what_names_a_secret_is_not_asked_about() {
+        let counters = Counters::default();
+        let known = Scrubber::default();
+        known.learn("token", "abcdefgh12345678", 1);
+        for text in ["GET https://abcdefgh12345678.evil.t", "GET https://good.t", "GET https://good.t"] {
+            counters.refused(text.parse().unwrap());
+        }
+        counters.forget_secrets(&known);
+        let left: Vec<_> = counters.take_refused().iter().map(ToString::to_string).collect();
+        assert_eq!(left, ["GET https://good.t:443/"]);
+        for number in 0..100 {
+            counters.refused(Intent::State(number));
+        }
+        assert_eq!(counters.take_refused().len(), MAX_REFUSED);
+        assert!(counters.take_refused().is_empty() && !counters.had_effect());
     }
 }

@@ -1,7 +1,8 @@
 //! A component made ready to run under one plugin's grants, and the way of one call through it: a
 //! place in the queue, a fresh instance, its budget, its end.
 
-use std::sync::{Arc, OnceLock};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
 use tokio::sync::{OnceCell, OwnedSemaphorePermit};
@@ -15,7 +16,7 @@ use crate::observe::Scrubber;
 use super::border::Border;
 use super::busy::Busy;
 use super::capability::stdio::{Capture, Captured};
-use super::capability::{Configure, files, host, http, secrets, sockets, state, wasi};
+use super::capability::{Configure, ConfigureError, files, host, http, secrets, sockets, state, wasi};
 use super::code::{CodeSource, Interface};
 use super::engine::{self, SLICE_FUEL};
 use super::error::{Budget, CallError, LimitHit, hides_fuel, seconds};
@@ -52,7 +53,7 @@ pub struct Program {
     linked: OnceCell<Arc<Linked>>,
     offers: Offers,
     host: Arc<host::Host>,
-    base: wasi::Base,
+    base: Arc<wasi::Base>,
     files: files::Configured,
     http: http::Configured,
     secrets: Arc<secrets::Configured>,
@@ -61,8 +62,12 @@ pub struct Program {
     limits: Limits,
     owner: TaskOwner,
     turns: Arc<Turns>,
-    health: Health,
+    health: Arc<Health>,
+    egress: Egress,
+    state_dir: PathBuf,
     revoked: Revoked,
+    /// The same under more grants, for as long as somebody holds them.
+    wider: Mutex<Vec<Weak<Program>>>,
 }
 
 /// A call that ended.
@@ -131,19 +136,67 @@ impl Program {
             source,
             linked: OnceCell::new(),
             offers: Offers::of(interface),
-            base: wasi::Base::configure(setup.grants, secrets.exposed(), setup.surroundings),
+            base: Arc::new(wasi::Base::configure(setup.grants, secrets.exposed(), setup.surroundings)),
             files: files::Configured::configure(&configure)?,
             http: http::Configured::configure(&configure, &secrets)?,
             sockets: sockets::Configured::configure(&configure)?,
             state: state::Configured::configure(&configure)?,
             secrets,
             turns: Turns::new(&setup.limits, Instant::now()),
-            health: Health::default(),
+            health: Arc::default(),
             owner: sandbox.new_owner(),
+            egress: setup.egress.clone(),
+            state_dir: setup.state_dir.to_owned(),
             revoked: Revoked::default(),
+            wider: Mutex::default(),
             host: Arc::new(setup.host),
             limits: setup.limits,
         }))
+    }
+
+    /// The same component under wider grants, which hold for as long as the answer is held. It shares the plugin's turns,
+    /// health, quotas and secrets, and what is taken back from this one is taken from it.
+    ///
+    /// # Errors
+    /// When a grant cannot be given.
+    pub fn widened(&self, grants: &Grants) -> Result<Arc<Self>, ConfigureError> {
+        let configure = Configure {
+            plugin: &self.host.plugin,
+            grants,
+            limits: &self.limits,
+            egress: &self.egress,
+            state_dir: Some(&self.state_dir),
+        };
+        let wider = Arc::new(Self {
+            sandbox: self.sandbox.clone(),
+            source: self.source.clone(),
+            linked: self.linked.clone(),
+            offers: self.offers,
+            base: self.base.clone(),
+            files: self.files.widened(&configure)?,
+            http: self.http.widened(&configure),
+            secrets: self.secrets.clone(),
+            sockets: self.sockets.widened(&configure),
+            state: self.state.widened(&configure)?,
+            turns: self.turns.clone(),
+            health: self.health.clone(),
+            owner: self.owner,
+            egress: self.egress.clone(),
+            state_dir: self.state_dir.clone(),
+            revoked: Revoked::default(),
+            wider: Mutex::default(),
+            host: self.host.clone(),
+            limits: self.limits.clone(),
+        });
+        let mut known = self.wider.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|wider| wider.strong_count() > 0);
+        known.push(Arc::downgrade(&wider));
+        drop(known);
+        // Noted before this is asked, so that no taking back falls between the two.
+        if let Some(what) = self.revoked.what.get() {
+            wider.revoke(what);
+        }
+        Ok(wider)
     }
 
     /// Whether the values of its secrets are others by now at their sources, or cannot be read any more.
@@ -217,10 +270,22 @@ impl Program {
     }
 
     /// Ends every call, those that wait too, and refuses new ones: `what` was taken back. Says whether this is news.
-    pub fn revoke(&self, what: String) -> bool {
-        let news = self.revoked.what.set(what).is_ok();
+    pub fn revoke(&self, what: &str) -> bool {
+        let news = self.revoked.what.set(what.to_owned()).is_ok();
         guarded!("revoked", self.revoked.token.cancel(), without());
+        self.revoke_wider(what);
         news
+    }
+
+    /// Ends the calls that run under more than this holds, and refuses new ones under it. Says whether there was such.
+    pub fn revoke_wider(&self, what: &str) -> bool {
+        guarded!("revoked-wider", without { return false; });
+        let wider: Vec<_> = {
+            let known = self.wider.lock().unwrap_or_else(PoisonError::into_inner);
+            known.iter().filter_map(Weak::upgrade).collect()
+        };
+        // All of them, whether or not the first was news.
+        wider.iter().filter(|wider| wider.revoke(what)).count() > 0
     }
 
     /// Waits for the caller's turn and for a slot of the pool.
@@ -351,6 +416,7 @@ impl Program {
             Finished { result, usage, stdout: out.take(), stderr: err.take(), denials, output };
         if let Some(scrubber) = self.secrets.scrubber() {
             finished.scrub::<O>(scrubber);
+            counters.forget_secrets(scrubber);
         }
         finished
     }

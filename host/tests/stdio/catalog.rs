@@ -9,7 +9,7 @@ use kennel::catalog::api::{
     Arguments, Backend, CallFailure, CallInfo, Change, ClientFacts, Done, Snapshot, Usage,
 };
 use kennel::catalog::types::{
-    Asker, CompletionCall, Completions, Content, KeyedQuestion, LogLevel, Outcome, Pending, Prompt,
+    Asker, CompletionCall, Completions, Content, KeyedQuestion, Leave, LogLevel, Outcome, Pending, Prompt,
     PromptArgument, PromptMessage, PromptResult, Question, ResourceBody, ResourceContents, ResourceInfo,
     ResourceTemplate, Role, Spent, TaskSupport, TextContent, Tool, ToolResult,
 };
@@ -154,6 +154,7 @@ impl Backend for Native {
                     spent: Spent::default(),
                     questions: vec![KeyedQuestion { key: "roots".into(), question: Question::ListRoots }],
                     continuation: vec![1],
+                    leave: Leave::default(),
                 }),
                 usage: Usage::default(),
             }),

@@ -45,6 +45,7 @@ fn info() -> CallInfo {
         log_level: None,
         sink: Arc::new(Silent),
         trace: Trace::default(),
+        approver: None,
         resumption: None,
         meta: None,
     }

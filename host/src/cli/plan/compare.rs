@@ -155,6 +155,7 @@ fn keys(old: Option<&Side>, new: Option<&Side>) -> Vec<KeyChange> {
         ("file", old.config.file.clone(), new.config.file.clone()),
         ("sha256", old.sha256.clone(), new.sha256.clone()),
         ("trust", trust(old), trust(new)),
+        ("on-denied", old.config.on_denied.to_string(), new.config.on_denied.to_string()),
         ("standing", approval(old), approval(new)),
         ("prefix", old.config.prefix.clone(), new.config.prefix.clone()),
         ("tools", patterns(old), patterns(new)),

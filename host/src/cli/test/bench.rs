@@ -147,14 +147,19 @@ async fn rounds<T, F: Future<Output = Result<Done<T>, CallFailure>>>(
 ) -> Result<Done<T>, CallFailure> {
     let mut done = made(info(call, None)).await?;
     for _ in 0..ROUNDS {
-        let Outcome::InputRequired(pending) = &done.outcome else { break };
-        let Pending { asker, spent, questions, continuation } = pending;
+        let (Outcome::InputRequired(pending) | Outcome::Offer(pending, _)) = &done.outcome else { break };
+        let Pending { asker, spent, questions, continuation, leave } = pending;
         let answer = |key: &String| {
             call.answers.get(key).map(|value| Answer { key: key.clone(), value: value.clone() })
         };
         let Some(answers) = questions.iter().map(|question| answer(&question.key)).collect() else { break };
-        let resumption =
-            Resumption { asker: asker.clone(), spent: *spent, continuation: continuation.clone(), answers };
+        let resumption = Resumption {
+            asker: asker.clone(),
+            spent: *spent,
+            continuation: continuation.clone(),
+            answers,
+            leave: leave.clone(),
+        };
         let next = made(info(call, Some(Arc::new(resumption)))).await?;
         let usage = sum(&done.usage, &next.usage);
         done = Done { outcome: next.outcome, usage };
@@ -174,6 +179,7 @@ fn info(call: &Call, resumption: Option<Arc<Resumption>>) -> CallInfo {
         log_level: None,
         sink: Arc::new(Unheard),
         trace: Trace::default(),
+        approver: None,
         resumption,
         meta: None,
     }
@@ -186,7 +192,9 @@ fn ended<T>(
     match answer {
         Err(failure) => (told(Err(failure)), Usage::default()),
         Ok(Done { outcome: Outcome::Complete(result), usage }) => (told(Ok(result)), usage),
-        Ok(Done { outcome: Outcome::InputRequired(pending), usage }) => (asked(&pending), usage),
+        Ok(Done { outcome: Outcome::InputRequired(pending) | Outcome::Offer(pending, _), usage }) => {
+            (asked(&pending), usage)
+        }
     }
 }
 
@@ -203,6 +211,9 @@ fn asked(pending: &Pending) -> Value {
         }),
         Question::Sample(params) => json!({"method": "sampling/createMessage", "params": params}),
         Question::ListRoots => json!({"method": "roots/list"}),
+        Question::Allow(what) => {
+            json!({"method": "elicitation/create", "params": {"mode": "form", "message": what}})
+        }
     };
     let requests: Map<String, Value> =
         pending.questions.iter().map(|asked| (asked.key.clone(), question(&asked.question))).collect();

@@ -21,15 +21,17 @@ use rmcp::model::{
     InputResponses, ListRootsRequest, RequestMetaObject,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::catalog::api::{CallFailure, ClientCan};
 use crate::catalog::types::{
-    Answer, Asker, JsonObject, KeyedQuestion, MAX_ROUNDS, Pending, Question, Resumption, Spent,
+    Answer, Asker, JsonObject, KeyedQuestion, Leave, MAX_ROUNDS, Pending, Question, Resumption, Spent,
 };
 
 /// In a question's `_meta`: the plugin that asks, for a client that shows it in its own way.
 pub(super) const PLUGIN: &str = "io.kennel/plugin";
+/// The same in a question of the host's own: the plugin that may be given more.
+pub(super) const GRANT: &str = "io.kennel/grant";
 /// In the `_meta` of a result that asks again: why the answers that came were not taken, by key.
 pub(super) const REFUSED: &str = "io.kennel/refused";
 
@@ -41,8 +43,20 @@ const MAX_KEY: usize = 256;
 /// One question, checked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Asked {
-    Form { message: String, schema: JsonObject },
-    Url { message: String, url: String, id: String },
+    Form {
+        message: String,
+        schema: JsonObject,
+    },
+    /// The host's own.
+    Allow {
+        message: String,
+        schema: JsonObject,
+    },
+    Url {
+        message: String,
+        url: String,
+        id: String,
+    },
     Sample(Box<CreateMessageRequestParams>),
     Roots,
 }
@@ -56,6 +70,7 @@ pub(super) struct Round {
     /// In the plugin's order.
     asked: Vec<(String, Asked)>,
     answers: BTreeMap<String, Value>,
+    leave: Leave,
 }
 
 /// What came of a round.
@@ -73,7 +88,7 @@ impl Round {
     /// # Errors
     /// The call's failure: what is asked breaks the contract, or the client lacks what it takes.
     pub(super) fn of(pending: Pending, can: ClientCan) -> Result<Self, CallFailure> {
-        let Pending { asker, spent, questions, continuation } = pending;
+        let Pending { asker, spent, questions, continuation, leave } = pending;
         let breach = |key: &str, why: String| {
             CallFailure::Failed(format!(
                 "plugin `{}` broke the contract: its question {key:?}: {why}",
@@ -101,12 +116,30 @@ impl Round {
             }
             asked.push((key, question));
         }
-        Ok(Self { asker, spent, continuation, asked, answers: BTreeMap::new() })
+        Ok(Self { asker, spent, continuation, asked, answers: BTreeMap::new(), leave })
     }
 
     /// Whether the plugin only wants its client to come again.
     pub(super) fn asks_nothing(&self) -> bool {
         self.asked.is_empty()
+    }
+
+    /// Whether the host asks, and not the plugin.
+    pub(super) fn is_of_host(&self) -> bool {
+        self.leave.offer.is_some()
+    }
+
+    /// What stands for an answer where a person said nothing and will not: no.
+    pub(super) fn unanswered(&self) -> Resumption {
+        let no =
+            |(key, _): &(String, Asked)| Answer { key: key.clone(), value: json!({"action": "decline"}) };
+        Resumption {
+            asker: self.asker.clone(),
+            spent: self.spent,
+            continuation: self.continuation.clone(),
+            answers: self.asked.iter().map(no).collect(),
+            leave: self.leave.clone(),
+        }
     }
 
     /// Who asks.
@@ -149,6 +182,7 @@ impl Round {
             spent: self.spent,
             continuation: self.continuation,
             answers,
+            leave: self.leave,
         })
     }
 
@@ -204,13 +238,16 @@ impl Asked {
             }
             Question::Sample(params) => Self::Sample(Box::new(sample::check(plugin, &params)?)),
             Question::ListRoots => Self::Roots,
+            Question::Allow(what) => {
+                Self::Allow { message: words::allow(plugin, &what), schema: words::choices() }
+            }
         })
     }
 
     /// What the client did not declare and this takes.
     fn missing(&self, can: ClientCan) -> Option<&'static str> {
         match self {
-            Self::Form { .. } => (!can.elicit_form).then_some("elicitation.form"),
+            Self::Form { .. } | Self::Allow { .. } => (!can.elicit_form).then_some("elicitation.form"),
             Self::Url { .. } => (!can.elicit_url).then_some("elicitation.url"),
             Self::Sample(_) if !can.sampling => Some("sampling"),
             Self::Sample(params) => {
@@ -222,10 +259,11 @@ impl Asked {
 
     fn request(&self, plugin: &str) -> Result<InputRequest, CallFailure> {
         let mut meta = RequestMetaObject::new();
-        meta.insert(PLUGIN.to_owned(), plugin.into());
+        let of = if matches!(self, Self::Allow { .. }) { GRANT } else { PLUGIN };
+        meta.insert(of.to_owned(), plugin.into());
         let meta = Some(meta);
         Ok(match self {
-            Self::Form { message, schema } => {
+            Self::Form { message, schema } | Self::Allow { message, schema } => {
                 let requested_schema =
                     serde_json::from_value(Value::Object(schema.clone())).map_err(|error| {
                         CallFailure::Failed(format!(
@@ -254,7 +292,7 @@ impl Asked {
 
     fn answer(&self, value: &Value) -> Result<Value, String> {
         match self {
-            Self::Form { schema, .. } => answer::form(schema, value),
+            Self::Form { schema, .. } | Self::Allow { schema, .. } => answer::form(schema, value),
             Self::Url { .. } => answer::url(value),
             Self::Sample(params) => sample::answer(params, value),
             Self::Roots => answer::roots(value),

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Asked, Round};
-use crate::catalog::types::{Asker, Spent};
+use crate::catalog::types::{Asker, Leave, Spent};
 
 /// Before every text, and authenticated with it: another form of state gets another mark.
 const MARK: &str = "kennel1.";
@@ -80,6 +80,7 @@ struct Contents {
     continuation: String,
     asked: Vec<(String, Asked)>,
     answers: BTreeMap<String, Value>,
+    leave: Leave,
 }
 
 /// Seals and opens the states of one process.
@@ -134,6 +135,7 @@ impl Seals {
             continuation: URL_SAFE_NO_PAD.encode(&round.continuation),
             asked: round.asked.clone(),
             answers: round.answers.clone(),
+            leave: round.leave.clone(),
         };
         let plain = serde_json::to_vec(&contents).map_err(|_| SealFault::TooLarge)?;
         if plain.len() > MAX_STATE {
@@ -202,6 +204,7 @@ impl Seals {
             continuation,
             asked: contents.asked,
             answers: contents.answers,
+            leave: contents.leave,
         })
     }
 }

@@ -18,6 +18,7 @@ fn round(continuation: &[u8]) -> Round {
         spent: Spent { rounds: 1, questions: 1, sample_tokens: 0 },
         questions: vec![KeyedQuestion { key: "who".into(), question: Question::ElicitForm(form) }],
         continuation: continuation.to_vec(),
+        leave: Leave::default(),
     };
     Round::of(pending, ClientCan { elicit_form: true, ..ClientCan::default() }).unwrap()
 }

@@ -1,9 +1,10 @@
 //! The words of a question as a person gets them: named as coming from their plugin, bounded, and without characters
 //! that deceive. Asks nothing.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
+use crate::catalog::types::{JsonObject, NO, ONCE, SESSION};
 use crate::observe::escape_for_people;
 
 /// Bytes of a title, a description or a name.
@@ -32,6 +33,27 @@ pub(super) fn url_message(plugin: &str, message: &str, url: &Url) -> Result<Stri
     bounded(message)?;
     let host = url.host_str().unwrap_or_default();
     Ok(format!("plugin `{plugin}` asks you to open a page of {host}: {}", escape_for_people(message)))
+}
+
+/// The host's own question. A plugin's begin with its name, so none of them can look like it.
+pub(super) fn allow(plugin: &str, what: &str) -> String {
+    format!("Kennel asks: may the plugin `{plugin}` have this? {}", escape_for_people(what))
+}
+
+/// The form of the host's own question: a list of three words, as clients of every version can show it.
+pub(super) fn choices() -> JsonObject {
+    let answer = json!({
+        "type": "string",
+        "title": "Answer",
+        "description": "once: for this call; session: until this session ends; no: not now, and not to be asked again in \
+            this session",
+        "enum": [ONCE, SESSION, NO],
+    });
+    let mut schema = JsonObject::new();
+    schema.insert("type".to_owned(), "object".into());
+    schema.insert("properties".to_owned(), json!({ "answer": answer }));
+    schema.insert("required".to_owned(), json!(["answer"]));
+    schema
 }
 
 fn bounded(message: &str) -> Result<(), String> {

@@ -112,15 +112,18 @@ impl AsTask {
                     let failure = match ended {
                         Ok(Step::Over(answer)) => return finish(&running, &answer),
                         Err(error) => return fail(&running, &error),
-                        Ok(Step::Asks(pending)) => match park(pending, info.client.can, &running).await {
-                            Ok(resumption) => {
-                                info.resumption = Some(Arc::new(resumption));
-                                ended = step(&backend, &call, info.clone(), true, usage).await;
-                                continue;
+                        // Whoever polls a task answers when they like: there is no time after which a question is a no.
+                        Ok(Step::Asks(pending) | Step::Offers(pending, _)) => {
+                            match park(pending, info.client.can, &running).await {
+                                Ok(resumption) => {
+                                    info.resumption = Some(Arc::new(resumption));
+                                    ended = step(&backend, &call, info.clone(), true, usage).await;
+                                    continue;
+                                }
+                                Err(CallFailure::Cancelled) => return,
+                                Err(failure) => failure,
                             }
-                            Err(CallFailure::Cancelled) => return,
-                            Err(failure) => failure,
-                        },
+                        }
                     };
                     ended = call.failed(failure, true).map(Step::Over);
                 }

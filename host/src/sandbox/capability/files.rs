@@ -98,6 +98,15 @@ impl Configured {
         Ok(Self { template, books: Arc::new(Books::new(quotas)), grants, rules })
     }
 
+    /// The same directories under other grants, which differ in what may be done there alone: what was added counts
+    /// together.
+    ///
+    /// # Errors
+    /// As [`Configured::configure`].
+    pub fn widened(&self, from: &Configure<'_>) -> Result<Self, ConfigureError> {
+        Ok(Self { books: Arc::clone(&self.books), ..Self::configure(from)? })
+    }
+
     /// The part of one call; gives `wasi` its directories.
     #[must_use]
     pub fn begin(&self, wasi: &mut WasiCtx, counters: &Arc<Counters>) -> Call {

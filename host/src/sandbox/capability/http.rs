@@ -26,8 +26,8 @@ use super::network::{System, Traffic};
 use super::secrets;
 use super::{Configure, ConfigureError};
 use crate::grants::{
-    Decision, DenyReason, Grants, HttpOperation, HttpScheme, Limits, OddRequest, Operation, Reason, Rule,
-    decide,
+    Decision, DenyReason, Grants, HttpOperation, HttpScheme, Intent, Limits, OddRequest, Operation, Reason,
+    Rule, decide,
 };
 use crate::sandbox::{CallState, Counters};
 use client::{Bounds, Client};
@@ -88,6 +88,19 @@ impl Configured {
         let (plugin, grants) = (configure.plugin.to_owned(), configure.grants.clone());
         let rules = grants.http.iter().map(|grant| grant.to_string().into()).collect();
         Self { gate: Arc::new(Gate { plugin, grants, rules, client, secrets }) }
+    }
+
+    /// The same way out under other grants: connections count together, and none that is kept is shared.
+    pub(in crate::sandbox) fn widened(&self, configure: &Configure<'_>) -> Self {
+        let Gate { client, secrets, .. } = &*self.gate;
+        let client = Client {
+            network: client.network.clone(),
+            trust: client.trust.clone(),
+            egress: client.egress.clone(),
+            pool: Arc::default(),
+            connections: client.connections.clone(),
+        };
+        Self::over(configure, secrets.clone(), client)
     }
 
     /// The call's part. Whatever the guest asks for, nothing of a request lives beyond `deadline`.
@@ -236,6 +249,7 @@ impl Hooks {
                 Ok((operation, private))
             }
             Decision::Denied(why) => {
+                self.traffic.counters.refused(Intent::Http(operation.clone()));
                 Err(Refusal::Denied { plugin: plugin(), operation: Box::new(operation), why })
             }
         }
@@ -291,6 +305,9 @@ impl WasiHttpHooks for Hooks {
                 return Box::new(std::future::ready(Err(error)));
             }
         };
+        if !matches!(operation.method(), "GET" | "HEAD") {
+            self.traffic.counters.effect();
+        }
         let (gate, traffic, denials) = (self.gate.clone(), self.traffic.clone(), self.denials.clone());
         let bounds = self.bounds(options);
         Box::new(async move {

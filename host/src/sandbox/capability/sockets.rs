@@ -23,8 +23,8 @@ use super::denials::Denials;
 use super::network::{Network, System, Traffic};
 use super::{Configure, ConfigureError};
 use crate::grants::{
-    Decision, GrantKey, Grants, HttpHost, Limits, Naming, Operation, Reason, Rule, SocketDeny, SocketKind,
-    decide,
+    Decision, GrantKey, Grants, HttpHost, Intent, Limits, Naming, Operation, Reason, Rule, SocketDeny,
+    SocketKind, decide,
 };
 use crate::sandbox::{CallState, Counters};
 
@@ -116,6 +116,20 @@ impl Configured {
         }
     }
 
+    /// The same under other grants: sockets that are open count together.
+    pub(in crate::sandbox) fn widened(&self, configure: &Configure<'_>) -> Self {
+        let Gate { network, open, most_open, .. } = &*self.gate;
+        Self {
+            gate: Arc::new(Gate {
+                plugin: configure.plugin.to_owned(),
+                grants: configure.grants.clone(),
+                network: network.clone(),
+                open: open.clone(),
+                most_open: *most_open,
+            }),
+        }
+    }
+
     /// The call's part; gives `wasi` what wasmtime-wasi asks about addresses.
     pub(in crate::sandbox) fn begin(
         &self,
@@ -188,6 +202,7 @@ impl Gate {
         }
         match decision {
             Decision::Allowed(rule) => {
+                counters.effect();
                 if goes_out {
                     if let Some(rule) = self.rules.text(rule) {
                         counters.allowed(rule);
@@ -199,6 +214,9 @@ impl Gate {
             Decision::Denied(why) => {
                 if goes_out {
                     counters.denied(&format!("{kind} {}: {why}", place(address, &names)));
+                    let host = names.first().cloned();
+                    let host = host.unwrap_or_else(|| HttpHost::Address(address.ip().to_canonical()));
+                    counters.refused(Intent::Connect(kind, [host], address.port()));
                     denials.add(self.denied(kind, address, &names, why));
                 }
                 false

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use wasmtime::component::{HasSelf, Linker};
 
-use crate::grants::{Decision, Grants, Operation, Reason, Rule, StateScope, decide};
+use crate::grants::{Decision, Grants, Intent, Operation, Reason, Rule, StateScope, decide};
 use crate::sandbox::bindings::kennel::plugin::state as wit;
 use crate::sandbox::{CallState, Counters};
 
@@ -69,6 +69,14 @@ impl Configured {
         Ok(Self(Some(Granted { store, scope: grant.scope, rule })))
     }
 
+    /// The same store, or the one that is granted in addition.
+    ///
+    /// # Errors
+    /// As [`Configured::configure`].
+    pub fn widened(&self, from: &Configure<'_>) -> Result<Self, ConfigureError> {
+        if self.0.is_some() { Ok(self.clone()) } else { Self::configure(from) }
+    }
+
     /// The part of a call made for `caller` (its stable id; empty when unknown).
     #[must_use]
     pub fn begin(&self, caller: &str, counters: &Arc<Counters>) -> Call {
@@ -114,6 +122,7 @@ impl Call {
         }
         let Some((store, scope, rule)) = &self.granted else {
             self.counters.denied("state");
+            self.counters.refused(Intent::State(0));
             return Err(wit::StateError::Denied);
         };
         self.counters.allowed(rule);
@@ -140,6 +149,15 @@ impl Call {
         let store = Arc::clone(store);
         if let Ok(bytes) = wasmtime_wasi::runtime::spawn_blocking(move || store.used()).await {
             recorder.decided(&Operation::State { bytes }, Decision::Allowed(Rule::State));
+        }
+    }
+}
+
+impl Call {
+    /// What is about to be done changes the store, if there is one.
+    fn changes(&self) {
+        if self.granted.is_some() {
+            self.counters.effect();
         }
     }
 }
@@ -192,6 +210,7 @@ impl wit::Host for Call {
         if let Err(invalid) = check_key(&key).and_then(|()| check_value(&value)) {
             return Ok(Err(invalid));
         }
+        self.changes();
         let set = self.run(key.len() + value.len(), move |store, scope| store.set(scope, &key, &value)).await;
         self.record_use(&set).await;
         Ok(set)
@@ -201,6 +220,7 @@ impl wit::Host for Call {
         if let Err(invalid) = check_key(&key) {
             return Ok(Err(invalid));
         }
+        self.changes();
         Ok(self.run(key.len(), move |store, scope| store.delete(scope, &key)).await)
     }
 
@@ -225,6 +245,7 @@ impl wit::Host for Call {
         if let Err(invalid) = checked {
             return Ok(Err(invalid));
         }
+        self.changes();
         let bytes = key.len() + expected.as_ref().map_or(0, Vec::len) + new.as_ref().map_or(0, Vec::len);
         let swapped = self
             .run(bytes, move |store, scope| {

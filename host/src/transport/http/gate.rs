@@ -9,7 +9,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use url::Url;
 
-use crate::mcp::Caller;
+use crate::mcp::{Caller, MayApprove};
 
 /// Fewest characters of a token.
 pub const MIN_TOKEN: usize = 32;
@@ -23,6 +23,8 @@ pub struct Access {
     pub allowed_origins: Vec<String>,
     /// Bearer tokens; each is a caller of its own. Without any, whoever reaches the address may call.
     pub tokens: Vec<String>,
+    /// Those of the tokens whose callers may be asked to allow a plugin more.
+    pub approvers: Vec<String>,
 }
 
 /// What is wrong with an [`Access`].
@@ -68,6 +70,7 @@ struct Token {
     /// Compared in constant time, and never kept as it is.
     hash: blake3::Hash,
     caller: Arc<str>,
+    approves: bool,
 }
 
 pub(super) struct Gate {
@@ -106,7 +109,7 @@ impl Gate {
             // Not the hash that tokens are compared by: this one is told to plugins.
             let name = blake3::derive_key("kennel caller of an HTTP token", text.as_bytes());
             let caller = format!("http:{}", &blake3::Hash::from(name).to_hex()[..32]).into();
-            tokens.push(Token { hash, caller });
+            tokens.push(Token { hash, caller, approves: access.approvers.contains(text) });
         }
         Ok(Self { hosts, origins, tokens, open: "http:local".into() })
     }
@@ -136,10 +139,10 @@ impl Gate {
         if guarded!("http-origins", !allowed) { Err(Denied::Origin(text.to_owned())) } else { Ok(()) }
     }
 
-    /// Whose request it is.
-    pub(super) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Denied> {
+    /// Whose request it is, and whether that caller may be asked to allow a plugin more. Without a token nobody may.
+    pub(super) fn caller(&self, headers: &HeaderMap) -> Result<(Caller, Option<MayApprove>), Denied> {
         if guarded!("http-tokens", self.tokens.is_empty(), without true) {
-            return Ok(Caller(self.open.clone()));
+            return Ok((Caller(self.open.clone()), None));
         }
         let given = only(headers, &header::AUTHORIZATION).ok_or(Denied::Token)?;
         let (scheme, token) = given.split_once(' ').ok_or(Denied::Token)?;
@@ -148,8 +151,9 @@ impl Gate {
         }
         let hash = blake3::hash(token.trim().as_bytes());
         // All are looked at, and each in constant time.
-        let known = self.tokens.iter().filter(|known| known.hash == hash).map(|known| known.caller.clone());
-        known.reduce(|_, caller| caller).map(Caller).ok_or(Denied::Token)
+        let known = self.tokens.iter().filter(|known| known.hash == hash);
+        let known = known.reduce(|_, known| known).ok_or(Denied::Token)?;
+        Ok((Caller(known.caller.clone()), known.approves.then_some(MayApprove)))
     }
 }
 
@@ -213,6 +217,7 @@ mod tests {
             allowed_hosts: vec!["Tools.example.com".into(), "other.example:8443".into()],
             allowed_origins: vec!["https://app.example.com".into()],
             tokens: vec![],
+            approvers: vec![],
         };
         let gate = gate(&access);
         for host in [
@@ -278,8 +283,12 @@ mod tests {
     fn what_is_no_access() {
         let with = |hosts: &[&str], origins: &[&str], tokens: &[&str]| {
             let own = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-            let access =
-                Access { allowed_hosts: own(hosts), allowed_origins: own(origins), tokens: own(tokens) };
+            let access = Access {
+                allowed_hosts: own(hosts),
+                allowed_origins: own(origins),
+                tokens: own(tokens),
+                approvers: vec![],
+            };
             Gate::new(&access, "0.0.0.0".parse().unwrap()).err()
         };
         assert_eq!(with(&["a b"], &[], &[]), Some(AccessError::Host("a b".into())));
@@ -298,8 +307,12 @@ mod tests {
     #[test]
     fn each_token_is_a_caller() {
         let (one, two) = ("a".repeat(32), "b".repeat(32));
-        let gate = gate(&Access { tokens: vec![one.clone(), two.clone()], ..Access::default() });
-        let caller = |value: &str| gate.caller(&with_authorization(value));
+        let tokens = vec![one.clone(), two.clone()];
+        let gate = gate(&Access { tokens, approvers: vec![two.clone()], ..Access::default() });
+        let asked = |value: &str| gate.caller(&with_authorization(value));
+        assert_eq!(asked(&format!("Bearer {one}")).unwrap().1, None);
+        assert_eq!(asked(&format!("Bearer {two}")).unwrap().1, Some(MayApprove));
+        let caller = |value: &str| asked(value).map(|(caller, _)| caller);
         let first = caller(&format!("Bearer {one}")).unwrap();
         assert_eq!(caller(&format!("bearer {one}")).unwrap(), first);
         assert_ne!(caller(&format!("Bearer {two}")).unwrap(), first);

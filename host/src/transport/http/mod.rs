@@ -272,10 +272,13 @@ async fn admit(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> R
 /// Finds out whose request it is.
 async fn identify(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
     match gate.caller(request.headers()) {
-        Ok(caller) => {
+        Ok((caller, may_approve)) => {
             // Nobody behind this needs to see it.
             request.headers_mut().remove(header::AUTHORIZATION);
             request.extensions_mut().insert(caller);
+            if let Some(may_approve) = may_approve {
+                request.extensions_mut().insert(may_approve);
+            }
             next.run(request).await
         }
         Err(denied) => turned_away(&denied),

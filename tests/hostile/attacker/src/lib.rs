@@ -4,6 +4,7 @@
 
 mod files;
 mod inside;
+mod mixed;
 mod network;
 mod secrets;
 
@@ -16,6 +17,7 @@ plugin! {
         inside::surroundings, inside::print, inside::remember, inside::keep,
         inside::lamb, inside::wolf,
         secrets::hunt, secrets::tell,
+        mixed::mixed,
     ],
     asks: {
         directories: { mode: "read-write", why: "attacks them" },

@@ -30,7 +30,7 @@ pub(crate) fn web(args: Web) -> Result<String> {
     ask(&args).map_err(Error::failed)
 }
 
-fn ask(args: &Web) -> Result<String, String> {
+pub(crate) fn ask(args: &Web) -> Result<String, String> {
     let fields = Fields::new();
     for (name, value) in &args.headers {
         fields.append(name, value.as_bytes()).map_err(|error| format!("the field {name:?}: {error:?}"))?;

@@ -14,7 +14,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 use wasmtime_wasi::runtime::spawn_blocking;
 
-use crate::grants::{Access, Decision, DirectoryGrant, FilePath, Operation, Reason, decide};
+use crate::grants::{Access, Decision, DirectoryGrant, FilePath, Intent, Operation, Reason, decide};
 
 use super::disk::{self, How, Offset};
 use super::listing::{self, Listing};
@@ -79,6 +79,9 @@ impl FilesView<'_> {
         self.record(fd, access, path, decision);
         match decision {
             Decision::Allowed(_) => {
+                if matches!(access, Access::Write | Access::Directory) {
+                    self.call.counters.effect();
+                }
                 let (FilePath::Below(account, _) | FilePath::Held(account)) = path else { return Ok(()) };
                 if let Some(rule) = self.call.rules.get(account) {
                     self.call.counters.allowed(rule);
@@ -86,6 +89,12 @@ impl FilesView<'_> {
                 Ok(())
             }
             Decision::Denied(reason) => {
+                if let Reason::ReadOnly(account) = reason
+                    && let Some(grant) = self.call.grants.directories.get(account)
+                {
+                    // One question for all that is written in a folder.
+                    self.call.counters.refused(Intent::File(Access::Directory, grant.guest.clone()));
+                }
                 let rule = |account: usize| self.call.rules.get(account).map_or("a directory", |rule| rule);
                 self.call.counters.denied(&match reason {
                     Reason::ReadOnly(account) => format!("to write: {}", rule(account)),

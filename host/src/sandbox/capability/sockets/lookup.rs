@@ -14,7 +14,7 @@ use wasmtime_wasi::p2::{DynPollable, Pollable, SocketResult, subscribe};
 use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
 
 use super::{SocketsView, TRIP};
-use crate::grants::{Decision, Operation, Rule, decide, is_blocked, parse_host};
+use crate::grants::{Decision, Intent, Operation, Rule, decide, is_blocked, parse_host};
 
 /// Addresses of a name that are told and remembered.
 const MAX_ADDRESSES: usize = 32;
@@ -64,6 +64,7 @@ impl SocketsView<'_> {
                 matches!(rule, Rule::Lookup { private: true, .. })
             }
             Decision::Denied(why) => {
+                counters.refused(Intent::Lookup(name.clone()));
                 counters.denied(&format!("to look up {name}: {why}"));
                 call.denials.add(format!(
                 "looking up {name} was not granted to `{plugin}`: {why}; ask the user to grant it in kennel.toml"
