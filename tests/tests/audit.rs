@@ -214,9 +214,9 @@ fn verbs_that_change_grants_leave_a_line_before_they_do() {
         .collect();
     insta::assert_snapshot!(told.join("\n"));
     home.kennel(["audit", "verify"]).success();
-    home.kennel(["audit", "show", "echo"])
-        .stdout_has("echo  grants allowed by ")
-        .stdout_has("nothing -> env");
+    home.kennel(["audit", "show", "echo"]).stdout_has(": + environment variable NAME\n");
+    let shown = home.kennel(["audit", "show", "notes"]);
+    shown.stdout_has("notes  grants revoked by ").stdout_has(": - TCP db.example.org:5432\n");
 
     // No change without its line.
     let key = home.path().join("audit/key");

@@ -88,13 +88,21 @@ fn call(line: &Value, said: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
+/// Of a change what came and went; else all that is held, as of one that shows in no text.
 fn grants(line: &Value, said: &mut String) -> std::fmt::Result {
     let text = |key: &str| line[key].as_str().unwrap_or_default();
-    let list = |key: &str| {
-        let each: Vec<_> = line[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        if each.is_empty() { "nothing".to_owned() } else { each.join("; ") }
+    let list = |key: &str| -> Vec<&str> {
+        line[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
     };
     let (before, now) = (list("before"), list("now"));
+    let gone = before.iter().filter(|what| !now.contains(what)).map(|what| format!("- {what}"));
+    let new = now.iter().filter(|what| !before.contains(what)).map(|what| format!("+ {what}"));
+    let changes: Vec<_> = gone.chain(new).collect();
     write!(said, "{}  grants {} by {}: ", text("plugin"), text("what"), text("by"))?;
-    if before == now { write!(said, "{now}") } else { write!(said, "{before} -> {now}") }
+    said.push_str(&match (changes.is_empty(), now.is_empty()) {
+        (false, _) => changes.join("; "),
+        (true, false) => now.join("; "),
+        (true, true) => "nothing".to_owned(),
+    });
+    Ok(())
 }
