@@ -236,13 +236,16 @@ fn nothing_is_learned_beyond_what_is_asked_for_and_named() {
 fn what_lies_behind_a_link_is_learned_with_it() {
     let (home, root) = texts("learn-links");
     std::os::unix::fs::symlink("../private", Path::new(&root).join("notes/link")).unwrap();
-    let read = json!({"path": "/docs/notes/link/c.md"});
-    let text = read.to_string();
-    let args = ["filesystem", "--dir", &root, "--as", "/docs", "--accept", "--", "read_text_file", &text];
-    learn(&home, &args).success();
-    call(&home, "filesystem", "read_text_file", &read).success().stdout_has("[private/c.md]");
-    let write = json!({"path": "/docs/private/c.md", "content": "changed"});
-    call(&home, "filesystem", "write_file", &write).failure();
+    home.plugin("trial");
+    home.kennel(["approve", "trial"]).success();
+    let did = ["/docs/notes/link/c.md", "/docs/notes/a.md"].map(|path| json!({ "path": path }));
+    let texts = did.clone().map(|arguments| arguments.to_string());
+    let mut args = vec!["trial", "--dir", &root, "--as", "/docs", "--accept"];
+    texts.iter().for_each(|text| args.extend(["--", "read", text]));
+    learn(&home, &args).success().stdout_has("/docs as /docs, read-only, only *.md");
+    call(&home, "trial", "read", &did[0]).success().stdout_has("[private/c.md]");
+    call(&home, "trial", "read", &did[1]).success().stdout_has("[notes/a.md]");
+    call(&home, "trial", "read", &json!({"path": "/docs/notes/key.pem"})).failure();
 }
 
 #[test]

@@ -169,6 +169,16 @@ proptest! {
                     prop_assert!(decide(&bounds, &intent.operation()).is_allowed(), "{intent}");
                 }
             }
+            for grant in &alone.http {
+                let paths = covered.iter().filter_map(|one| match &one.intent {
+                    Intent::Http(request) => Some(request.path().trim_end_matches('/').to_owned()),
+                    _ => None,
+                });
+                let paths: Vec<_> = paths.collect();
+                // A brace would be read back as an escape, so nothing with one can be written.
+                let plain = paths.iter().all(|path| !path.contains('{'));
+                prop_assert!(!plain || is_deepest(grant.path.as_str(), &paths), "{alone:?}");
+            }
             for grant in &alone.directories {
                 let inside = covered.iter().map(|one| match &one.intent {
                     Intent::File(Access::List, path) => path.clone(),
