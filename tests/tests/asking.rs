@@ -162,10 +162,22 @@ fn once_is_for_this_call_and_a_session_for_all_of_it() {
     assert_eq!(done(&web(&client, &get, &again(&second, "session"))), "200 reached");
     assert_eq!(done(&web(&client, &server.request("GET", "/b/c"), &json!({}))), "200 reached");
     assert_eq!(server.got(), 3);
+    // Of two calls that wait for the same word, the second needs none.
+    let [one, two] = [
+        web(&client, &server.request("POST", "/1"), &json!({})),
+        web(&client, &server.request("POST", "/2"), &json!({})),
+    ];
+    assert_eq!(done(&web(&client, &server.request("POST", "/1"), &again(&one, "session"))), "200 reached");
+    assert_eq!(done(&web(&client, &server.request("POST", "/2"), &again(&two, "session"))), "200 reached");
+    assert_eq!(server.got(), 5);
+    ended(&client);
+    let client = home.serve();
     // Another method is another question.
+    let asked = web(&client, &get, &json!({}));
+    assert_eq!(done(&web(&client, &get, &again(&asked, "session"))), "200 reached");
     let post = web(&client, &server.request("POST", "/a"), &json!({}));
     assert!(question(&post).contains("POST requests to http://127.0.0.1"), "{post:?}");
-    assert_eq!(server.got(), 3);
+    assert_eq!(server.got(), 6);
     // Another client behind the same pipe is another session.
     let mut other = Client::call_params("attacker__web", &get);
     other["_meta"] = json!({
@@ -182,12 +194,14 @@ fn once_is_for_this_call_and_a_session_for_all_of_it() {
     insta::assert_snapshot!(answers(&home), @r"
     attacker allowed once local:kennel-tests +1
     attacker allowed for the session local:kennel-tests +1
+    attacker allowed for the session local:kennel-tests +1
+    attacker allowed for the session local:kennel-tests +1
     ");
     let calls = home.audit();
     let ran: Vec<_> =
         calls.iter().filter(|line| line["kind"] == "call" && !line["allowed"].is_null()).collect();
-    assert_eq!(ran.len(), 3, "{calls:?}");
-    assert!(ran.iter().all(|line| line["allowed"].to_string().contains("HTTP GET")), "{ran:?}");
+    assert_eq!(ran.len(), 6, "{calls:?}");
+    assert!(ran.iter().all(|line| line["allowed"].to_string().contains("HTTP ")), "{ran:?}");
 }
 
 #[test]
