@@ -576,6 +576,9 @@ fn values_are_read_before_the_plugin_runs() {
     with_source(&format!("file:{}", file.display()));
     log_has("others may use it; run `chmod 600");
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::write(&file, "guess-7").unwrap();
+    with_source(&format!("file:{}", file.display()));
+    log_has("fewer than 8 bytes, which is too short to be kept secret");
     let call = || {
         let request = with(get(&server, "/v1/echo"), "headers", json!([["x-api-key", "{{secret:token}}"]]));
         let _ = client.request(

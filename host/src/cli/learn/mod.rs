@@ -133,7 +133,9 @@ pub(super) fn run(
                 let words = || result.content.iter().map(text_of).collect::<Vec<_>>().join("; ");
                 (result.is_error.then(words), 0)
             }
-            Ok(Done { outcome: Outcome::InputRequired(pending), .. }) => (None, pending.questions.len()),
+            Ok(Done { outcome: Outcome::InputRequired(pending) | Outcome::Offer(pending, _), .. }) => {
+                (None, pending.questions.len())
+            }
             Err(failure) => (Some(failure.to_string()), 0),
         };
         let one = Called { tool: call.tool, failed, questions };

@@ -123,6 +123,7 @@ impl Configured {
             gate: Arc::new(Gate {
                 plugin: configure.plugin.to_owned(),
                 grants: configure.grants.clone(),
+                rules: Rules::of(configure.grants),
                 network: network.clone(),
                 open: open.clone(),
                 most_open: *most_open,

@@ -53,8 +53,6 @@ impl Base {
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false);
-        guarded!("sockets", without { builder.inherit_network().allow_tcp(true).allow_udp(true); });
-        guarded!("look-ups", without { builder.allow_ip_name_lookup(true); });
         guarded!("environment", without { builder.inherit_env(); });
         guarded!("captured", without { builder.inherit_stdout(); });
         if self.surroundings == Surroundings::Fixed {

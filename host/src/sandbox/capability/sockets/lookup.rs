@@ -56,7 +56,8 @@ impl SocketsView<'_> {
         if let Some(recorder) = counters.recorder() {
             recorder.decided(&Operation::Lookup(&name), decision);
         }
-        let private = match decision {
+        let private = match guarded!("look-ups", decision, without Decision::Allowed(Rule::Lookup { by: crate::grants::Naming::Resolve(0), private: false }))
+        {
             Decision::Allowed(rule) => {
                 if let Some(text) = call.gate.rules.text(rule) {
                     counters.allowed(text);
