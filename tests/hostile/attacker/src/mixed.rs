@@ -24,13 +24,18 @@ pub(crate) struct Mixed {
 pub(crate) fn mixed(args: Mixed) -> Result<String> {
     let mut said: Vec<Result<String, String>> = Vec::new();
     if let Some(path) = &args.append {
-        let appended =
-            std::fs::OpenOptions::new().append(true).create(true).open(path).and_then(|mut file| file.write_all(b"x"));
+        let appended = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
+            .and_then(|mut file| file.write_all(b"x"));
         said.push(appended.map(|()| "appended".into()).map_err(|error| error.kind().to_string()));
     }
     if args.count {
         let counted = state::update("count", |old: Option<u64>| Ok(Some(old.unwrap_or(0) + 1)));
-        said.push(counted.map(|count| format!("counted {}", count.unwrap_or(0))).map_err(|_| "not counted".into()));
+        said.push(
+            counted.map(|count| format!("counted {}", count.unwrap_or(0))).map_err(|_| "not counted".into()),
+        );
     }
     said.extend(args.requests.iter().map(ask));
     let failed = said.iter().any(Result::is_err);
