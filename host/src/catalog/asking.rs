@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::grants::{Decision, Intent, decide};
+use crate::grants::{Decision, Intent};
 use crate::plugin::Plugin;
 use crate::sandbox::{Budget, CallError, Counters, Finished, LimitHit, contract as wit, json};
 
@@ -122,11 +122,7 @@ fn count(
             wit::Question::Sample(_) => (Intent::Sample, "to ask the client's model", "sample"),
             wit::Question::ListRoots => (Intent::Roots, "to ask for the client's directories", "roots"),
         };
-        let decision = decide(grants, &wanted.operation());
-        if let Some(recorder) = counters.recorder() {
-            recorder.decided(&wanted.operation(), decision);
-        }
-        if let Decision::Denied(reason) = decision
+        if let Decision::Denied(reason) = counters.decide(grants, &wanted.operation())
             && guarded!("questions-granted", true)
         {
             counters.denied(what);

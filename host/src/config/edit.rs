@@ -12,6 +12,8 @@ use crate::grants::{DirectoryMode, Grants, PluginName, SocketKind, shared_file};
 use tables::{change_first, list, push, set, texts};
 
 mod network;
+#[cfg(test)]
+mod scratch;
 mod secret;
 mod tables;
 mod typed;

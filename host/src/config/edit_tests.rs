@@ -3,33 +3,10 @@ use std::fs;
 
 use proptest::prelude::*;
 
+use super::scratch::Scratch;
 use super::*;
 
-/// A user's home with `docs` and `out` in it, and this configuration.
-struct Scratch {
-    _folder: tempfile::TempDir,
-    root: PathBuf,
-    home: Home,
-    surroundings: Surroundings,
-}
-
 impl Scratch {
-    fn new(config: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
-        for name in ["docs", "out", ".kennel"] {
-            fs::create_dir(root.join(name)).unwrap();
-        }
-        let surroundings = Surroundings::new(Some(root.clone()), |_| None);
-        let home = Home::locate(None, None, &surroundings).unwrap();
-        fs::write(home.config_file(), config).unwrap();
-        Self { _folder: folder, root, home, surroundings }
-    }
-
-    fn text(&self) -> String {
-        fs::read_to_string(self.home.config_file()).unwrap().replace(self.root.to_str().unwrap(), "~")
-    }
-
     fn allow(&self, grants: &[Allow]) -> Result<Edited, EditError> {
         allow(&self.home, &self.surroundings, &plugin(), grants)?.write()
     }

@@ -1,11 +1,11 @@
-//! What a call used, and what was decided in it. Counted where it happens, read once at the end; decides nothing.
+//! What a call used, and what was decided in it. Counted where it happens, read once at the end; `grants` decides.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::grants::Intent;
+use crate::grants::{Decision, Grants, Intent, Operation, decide};
 use crate::observe::{Decisions, Recorder, Scrubber};
 
 /// Denied operations of a call that are remembered as they were.
@@ -98,6 +98,15 @@ impl Counters {
     pub fn denied(&self, what: &str) {
         let what = self.clean(what);
         self.decided(|decisions| decisions.deny(&what));
+    }
+
+    /// What the grants say of an operation; tells whoever records.
+    pub fn decide(&self, grants: &Grants, operation: &Operation<'_>) -> Decision {
+        let decision = decide(grants, operation);
+        if let Some(recorder) = &self.recorder {
+            recorder.decided(operation, decision);
+        }
+        decision
     }
 
     /// This was denied for want of a grant. Only the first few different ones are kept.

@@ -1,41 +1,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
-use std::fs;
-use std::path::PathBuf;
-
 use proptest::prelude::*;
 
+use crate::config::Config;
+use crate::config::edit::scratch::Scratch;
 use crate::config::edit::{grant, lines};
-use crate::config::{Config, Home, Surroundings};
 use crate::grants::learn::gives;
 use crate::grants::{
     DirectoryGrant, DirectoryMode, DiskQuota, Grants, HttpGrant, HttpPlace, PluginName, SocketGrant,
     SocketPlace, StateGrant, StateScope, lost, parse_resolvable,
 };
 
-struct Scratch {
-    _folder: tempfile::TempDir,
-    root: PathBuf,
-    home: Home,
-    surroundings: Surroundings,
-}
-
 impl Scratch {
-    fn new(config: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
-        for name in [".kennel", "docs/in", "o$ut"] {
-            fs::create_dir_all(root.join(name)).unwrap();
-        }
-        let surroundings = Surroundings::new(Some(root.clone()), |_| None);
-        let home = Home::locate(None, None, &surroundings).unwrap();
-        fs::write(home.config_file(), config).unwrap();
-        Self { _folder: folder, root, home, surroundings }
-    }
-
-    fn text(&self) -> String {
-        fs::read_to_string(self.home.config_file()).unwrap().replace(self.root.to_str().unwrap(), "~")
-    }
-
     fn grants(&self) -> Grants {
         let config = Config::load(&self.home, &self.surroundings).unwrap();
         config.plugins.get(&plugin()).map(|plugin| plugin.grants.clone()).unwrap_or_default()

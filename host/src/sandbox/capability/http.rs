@@ -27,7 +27,7 @@ use super::secrets;
 use super::{Configure, ConfigureError};
 use crate::grants::{
     Decision, DenyReason, Grants, HttpOperation, HttpScheme, Intent, Limits, OddRequest, Operation, Reason,
-    Rule, decide,
+    Rule,
 };
 use crate::sandbox::{CallState, Counters};
 use client::{Bounds, Client};
@@ -235,11 +235,7 @@ impl Hooks {
         if let Some(field) = request.headers().keys().find(|name| is_forbidden(name)) {
             return Err(Refusal::Field { plugin: plugin(), field: field.clone() });
         }
-        let decision = decide(&self.gate.grants, &Operation::Http(&operation));
-        if let Some(recorder) = self.traffic.counters.recorder() {
-            recorder.decided(&Operation::Http(&operation), decision);
-        }
-        match decision {
+        match self.traffic.counters.decide(&self.gate.grants, &Operation::Http(&operation)) {
             Decision::Allowed(rule) => {
                 let Rule::Http(index) = rule else { return Ok((operation, false)) };
                 let private = self.gate.grants.http.get(index).is_some_and(|grant| grant.private_addresses);

@@ -104,31 +104,31 @@ impl Configured {
 
     fn over(configure: &Configure<'_>, network: Arc<dyn Network>) -> Self {
         let most_open = configure.limits.sockets;
-        Self {
-            gate: Arc::new(Gate {
-                plugin: configure.plugin.to_owned(),
-                grants: configure.grants.clone(),
-                rules: Rules::of(configure.grants),
-                network,
-                open: Arc::new(Semaphore::new(usize::try_from(most_open).unwrap_or(Semaphore::MAX_PERMITS))),
-                most_open,
-            }),
-        }
+        let open = Semaphore::new(usize::try_from(most_open).unwrap_or(Semaphore::MAX_PERMITS));
+        Self::with(configure, network, Arc::new(open), most_open)
     }
 
     /// The same under other grants: sockets that are open count together.
     pub(in crate::sandbox) fn widened(&self, configure: &Configure<'_>) -> Self {
         let Gate { network, open, most_open, .. } = &*self.gate;
-        Self {
-            gate: Arc::new(Gate {
-                plugin: configure.plugin.to_owned(),
-                grants: configure.grants.clone(),
-                rules: Rules::of(configure.grants),
-                network: network.clone(),
-                open: open.clone(),
-                most_open: *most_open,
-            }),
-        }
+        Self::with(configure, network.clone(), open.clone(), *most_open)
+    }
+
+    fn with(
+        configure: &Configure<'_>,
+        network: Arc<dyn Network>,
+        open: Arc<Semaphore>,
+        most_open: u32,
+    ) -> Self {
+        let gate = Gate {
+            plugin: configure.plugin.to_owned(),
+            grants: configure.grants.clone(),
+            rules: Rules::of(configure.grants),
+            network,
+            open,
+            most_open,
+        };
+        Self { gate: Arc::new(gate) }
     }
 
     /// The call's part; gives `wasi` what wasmtime-wasi asks about addresses.
@@ -197,10 +197,11 @@ impl Gate {
             Operation::Connect { kind, address: Some(address.ip()), port: address.port(), names: &names };
         // What comes is no doing of the plugin: a stranger's is dropped.
         let goes_out = !matches!(what, SocketAddrUse::UdpReceive);
-        let decision = decide(&self.grants, &operation);
-        if let (true, Some(recorder)) = (goes_out, counters.recorder()) {
-            recorder.decided(&operation, decision);
-        }
+        let decision = if goes_out {
+            counters.decide(&self.grants, &operation)
+        } else {
+            decide(&self.grants, &operation)
+        };
         match decision {
             Decision::Allowed(rule) => {
                 counters.effect();
