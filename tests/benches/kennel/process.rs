@@ -36,9 +36,10 @@ impl CallEvents for Silent {
     fn detach(&self) {}
 }
 
-fn info() -> CallInfo {
+/// `alone` is what `kennel serve` says of a call that nothing else waits beside.
+fn info(alone: bool) -> CallInfo {
     CallInfo {
-        alone: false,
+        alone,
         cancel: Default::default(),
         client: ClientFacts::default(),
         progress: false,
@@ -96,13 +97,21 @@ pub fn run() {
         Series::new("(b) the same begun where it is made, as when nothing waits"),
         Series::new("(b) the same with arguments checked against their schema"),
         Series::new("(b) the same with an audit line"),
+        Series::new("(b) all of it, begun where it is made"),
     ];
     runtime.block_on(async {
         assert_eq!(bare.call(&text).await, text);
         assert!(matches!(alone.call(&call).await, ToolOutcome::Complete(result) if !result.is_error));
         for _ in 0..ROUNDS {
-            let [bare_series, alone_series, guarded_series, here_series, checked_series, audited_series] =
-                &mut all;
+            let [
+                bare_series,
+                alone_series,
+                guarded_series,
+                here_series,
+                checked_series,
+                audited_series,
+                whole_series,
+            ] = &mut all;
             in_a_row!(bare_series, bare.call(&text).await);
             in_a_row!(alone_series, alone.call(&call).await);
             in_a_row!(guarded_series, {
@@ -113,18 +122,29 @@ pub fn run() {
                 let context = CallContext { begin_here: true, ..CallContext::unattended() };
                 plugin.program.call(CallTool(call.clone()), context).await.result.unwrap()
             });
+            // Call by call in turns, each as often the first: what is told is how far the two are apart, and the
+            // machine drifts by more than that from one row to the next.
+            for turn in 0..=2 * IN_A_ROW {
+                let mut pair = [(&checked, &mut *checked_series), (&audited, &mut *audited_series)];
+                pair.rotate_left(turn % 2);
+                for (catalog, series) in pair {
+                    let start = Instant::now();
+                    std::hint::black_box(
+                        catalog.call_tool("echo__echo", arguments.clone(), info(false)).await.unwrap(),
+                    );
+                    if turn > 0 {
+                        series.add(start.elapsed());
+                    }
+                }
+            }
             in_a_row!(
-                checked_series,
-                checked.call_tool("echo__echo", arguments.clone(), info()).await.unwrap()
-            );
-            in_a_row!(
-                audited_series,
-                audited.call_tool("echo__echo", arguments.clone(), info()).await.unwrap()
+                whole_series,
+                audited.call_tool("echo__echo", arguments.clone(), info(true)).await.unwrap()
             );
         }
     });
     table("(a) (b) a call in process; ratios to wasmtime alone with the same plugin", 1, &all);
-    let [.., checked_series, audited_series] = &all;
+    let [.., checked_series, audited_series, _] = &all;
     let over = |share: f64| {
         100.0 * (audited_series.at(share).as_secs_f64() / checked_series.at(share).as_secs_f64() - 1.0)
     };
