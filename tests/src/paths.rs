@@ -56,9 +56,18 @@ pub fn node() -> PathBuf {
     path
 }
 
-/// The Python of the test clients' virtual environment.
+/// The Python with the packages of `tests/clients/requirements.txt`.
 pub fn python() -> PathBuf {
-    let path = clients_dir().join("python/bin/python");
+    environment("python")
+}
+
+/// The Python with the packages of `tests/clients/requirements-mcp1.txt`: servers that were last published for mcp 1.x.
+pub fn python_mcp1() -> PathBuf {
+    environment("python-mcp1")
+}
+
+fn environment(name: &str) -> PathBuf {
+    let path = clients_dir().join(name).join("bin/python");
     assert!(path.exists(), "{} does not exist; run `cargo xtask test`", path.display());
     path
 }

@@ -12,7 +12,9 @@ use crate::workspace::{Workspace, output, run, say, works};
 /// Installs what is missing or out of date.
 pub(crate) fn install(workspace: &Workspace) -> Result<()> {
     install_node(workspace)?;
-    python(&workspace.path("tests/clients"), &workspace.target("clients/python"))
+    let sources = workspace.path("tests/clients");
+    python(&sources, &workspace.target("clients/python"), "")?;
+    python(&sources, &workspace.target("clients/python-mcp1"), "-mcp1")
 }
 
 /// The same, without what comes from PyPI.
@@ -42,7 +44,9 @@ fn node(sources: &Path, folder: &Path) -> Result<()> {
     npm.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
         .current_dir(folder)
         // The Inspector comes built; its installer has nothing to do.
-        .env("INSPECTOR_SKIP_CLIENT_INSTALL", "1");
+        .env("INSPECTOR_SKIP_CLIENT_INSTALL", "1")
+        // Its own browser would come from elsewhere; only its list of tools is asked for.
+        .env("PUPPETEER_SKIP_DOWNLOAD", "1");
     run(npm).context("cannot install the npm clients")?;
     let bin = folder.join("node_modules/.bin/node");
     let mut check = Command::new(&bin);
@@ -57,14 +61,14 @@ fn node(sources: &Path, folder: &Path) -> Result<()> {
     stamp(folder, &inputs)
 }
 
-/// The PyPI packages, in a virtual environment.
-fn python(sources: &Path, folder: &Path) -> Result<()> {
-    let inputs = ["requirements.txt", "constraints.txt"].map(|name| sources.join(name));
+/// The PyPI packages of one set (the end of its files' names), in a virtual environment.
+fn python(sources: &Path, folder: &Path, set: &str) -> Result<()> {
+    let inputs = ["requirements", "constraints"].map(|name| sources.join(format!("{name}{set}.txt")));
     if stamped(folder, &inputs)? {
         return Ok(());
     }
     let python = find_python()?;
-    say("installing the PyPI clients into target/clients/python");
+    say(&format!("installing the PyPI clients into target/clients/python{set}"));
     fresh(folder)?;
     let mut venv = Command::new(&python);
     venv.args(["-m", "venv"]).arg(folder);
