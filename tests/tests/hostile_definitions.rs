@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kennel_tests::{Attacker, Bystander, Client, Home, Run, Trial, words};
 use serde_json::{Value, json};
