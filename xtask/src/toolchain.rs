@@ -65,7 +65,9 @@ pub(crate) fn c_environment(workspace: &Workspace) -> Result<Vec<(&'static str, 
         say("unpacking a C compiler for wasm from Debian into target/ (about 60 MB to download, once)");
     }
     let clang = script(workspace, "scripts/wasm-c-compiler.sh", &folder).with_context(|| {
-        format!("no C compiler for {TARGET}: set {CC} to a clang with a WASI sysroot, for example the WASI SDK's")
+        format!(
+            "no C compiler for {TARGET}: set {CC} to a clang with a WASI sysroot, for example the WASI SDK's"
+        )
     })?;
     Ok(vec![(CC, clang), ("AR_wasm32_wasip2", "ar".into())])
 }

@@ -7,6 +7,7 @@
 mod filesystem;
 mod memory;
 mod server;
+mod sqlite;
 mod time;
 
 /// Two tests of each server.
@@ -30,6 +31,7 @@ mod compared {
     compared! {
         filesystem: crate::filesystem::Filesystem;
         memory: crate::memory::Memory;
+        sqlite: crate::sqlite::Sqlite;
         time: crate::time::Time;
     }
 }
