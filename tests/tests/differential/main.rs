@@ -6,6 +6,7 @@
 
 mod filesystem;
 mod memory;
+mod sequential_thinking;
 mod server;
 mod time;
 
@@ -30,6 +31,7 @@ mod compared {
     compared! {
         filesystem: crate::filesystem::Filesystem;
         memory: crate::memory::Memory;
+        sequential_thinking: crate::sequential_thinking::SequentialThinking;
         time: crate::time::Time;
     }
 }
