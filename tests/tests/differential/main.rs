@@ -6,6 +6,7 @@
 
 mod filesystem;
 mod memory;
+mod sequential_thinking;
 mod server;
 mod sqlite;
 mod time;
@@ -31,6 +32,7 @@ mod compared {
     compared! {
         filesystem: crate::filesystem::Filesystem;
         memory: crate::memory::Memory;
+        sequential_thinking: crate::sequential_thinking::SequentialThinking;
         sqlite: crate::sqlite::Sqlite;
         time: crate::time::Time;
     }
