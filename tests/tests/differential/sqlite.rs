@@ -16,7 +16,9 @@ impl Server for Sqlite {
 
     fn reference(&self, _: &Home, root: &Path) -> Command {
         let mut command = Command::new(python_mcp1());
-        command.args(["-c", "import mcp_server_sqlite as s; s.main()", "--db-path"]).arg(root.join("test.db"));
+        command
+            .args(["-c", "import mcp_server_sqlite as s; s.main()", "--db-path"])
+            .arg(root.join("test.db"));
         command
     }
 
