@@ -12,6 +12,7 @@ mod bystander;
 mod client;
 pub mod conformance;
 mod flood;
+pub mod grants;
 pub mod guards;
 mod home;
 mod http;

@@ -6,7 +6,9 @@
 
 mod filesystem;
 mod memory;
+mod sequential_thinking;
 mod server;
+mod sqlite;
 mod time;
 
 /// Two tests of each server.
@@ -30,6 +32,8 @@ mod compared {
     compared! {
         filesystem: crate::filesystem::Filesystem;
         memory: crate::memory::Memory;
+        sequential_thinking: crate::sequential_thinking::SequentialThinking;
+        sqlite: crate::sqlite::Sqlite;
         time: crate::time::Time;
     }
 }
