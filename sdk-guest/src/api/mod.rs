@@ -45,6 +45,7 @@ pub use call::{Call, Reply};
 pub use error::{ApiError, Kind};
 pub use events::Events;
 pub use pages::{Cursor, Pages};
+pub use path::segment;
 pub use shape::Shape;
 
 /// The most time for one request and its answer, unless [`Api::timeout`] says another.
@@ -95,6 +96,17 @@ impl Api {
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
+    }
+
+    /// The most time for one request and its answer as a person set it: the setting `timeout`, in seconds.
+    ///
+    /// # Errors
+    /// [`crate::Error::Failed`] when it is not a number of seconds.
+    pub fn settled(self) -> crate::Result<Self> {
+        Ok(match crate::setting("timeout")? {
+            Some(seconds) => self.timeout(Duration::from_secs(seconds)),
+            None => self,
+        })
     }
 
     /// The most bytes of one answer; see [`crate::http::DEFAULT_LIMIT`].

@@ -17,6 +17,12 @@ pub(super) fn spelled(value: &Value) -> Option<String> {
     }
 }
 
+/// A text as one segment of a URI's path.
+#[must_use]
+pub fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
 /// Fills `{name}` with one segment and `{+name}` with as many as its slashes part, and takes what was used out of
 /// `arguments`. Gives what is wrong, in words.
 pub(super) fn filled(template: &str, arguments: &mut Map<String, Value>) -> Result<String, String> {
