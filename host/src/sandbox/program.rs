@@ -434,9 +434,12 @@ impl Program {
             && context.counters.recorder().is_none()
     }
 
-    /// Lets an instance wait for its caller's next call, if it had not had all of its calls and there is room.
+    /// Lets an instance wait for its caller's next call, if it had not had all of its calls, holds no file locked, and
+    /// there is room.
     fn keep(&self, linked: &Linked, caller: String, guest: Guest, slot: OwnedSemaphorePermit) {
-        if guarded!("reuse-calls", guest.calls >= self.limits.instance_calls) {
+        if guarded!("reuse-calls", guest.calls >= self.limits.instance_calls)
+            || guarded!("reuse-locks", guest.store.data().files.holds_a_lock())
+        {
             return;
         }
         // Those that wait take a part of the pool at most, so that there is always a slot for who calls.
