@@ -3,7 +3,8 @@
 //! It must not run or inspect what it built.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
@@ -46,7 +47,7 @@ fn components(
     workspace: &Workspace,
     sources: &str,
     into: &str,
-    environment: &[(&str, PathBuf)],
+    environment: &[(&str, OsString)],
 ) -> Result<BTreeSet<String>> {
     let compiler = toolchain::find(workspace)?;
     let manifest = workspace.path(&format!("{sources}/Cargo.toml"));

@@ -6,7 +6,7 @@
 
 use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, Statement};
+use rusqlite::{Batch, Row, Statement};
 
 use crate::connect::Database;
 use crate::failure::Failure;
@@ -19,10 +19,13 @@ const CHANGES: &[&str] = &["INSERT", "UPDATE", "DELETE", "REPLACE"];
 
 /// Runs a query; gives what Python prints of the list of its rows.
 pub(crate) fn execute(database: &Database, query: &str) -> Result<String, Failure> {
+    if query.contains('\0') {
+        return Err(Failure::database("the query contains a null character"));
+    }
     let connection = &database.connection;
-    let mut statement = connection.prepare(query)?;
-    let single = is_single(connection, &statement, query);
-    if !single {
+    let mut all = Batch::new(connection, query);
+    let Some(mut statement) = all.next()? else { return Ok("[]".to_owned()) };
+    if !is_last(&statement, query, &mut all) {
         return Err(Failure::database("You can only execute one statement at a time."));
     }
     let changes = starts_with_any(python::skip_comments(query), CHANGES);
@@ -34,9 +37,6 @@ pub(crate) fn execute(database: &Database, query: &str) -> Result<String, Failur
         return Err(Failure::database(format!(
             "Incorrect number of bindings supplied. The current statement uses {wanted}, and there are 0 supplied."
         )));
-    }
-    if is_empty(&statement) {
-        return Ok("[]".to_owned());
     }
     let names: Vec<String> = statement.column_names().into_iter().map(ToOwned::to_owned).collect();
     let mut rows = statement.query([])?;
@@ -63,20 +63,14 @@ pub(crate) fn execute(database: &Database, query: &str) -> Result<String, Failur
 }
 
 /// Whether nothing but space and comments follows the statement.
-fn is_single(connection: &Connection, statement: &Statement<'_>, query: &str) -> bool {
-    if statement.parameter_count() == 0 {
-        // Without parameters the expanded text is the statement's own piece of the query.
-        let own = statement.expanded_sql();
-        let rest = own.as_deref().and_then(|own| query.strip_prefix(own));
-        return rest.is_none_or(|rest| python::skip_comments(rest).is_empty());
+fn is_last(statement: &Statement<'_>, query: &str, all: &mut Batch<'_, '_>) -> bool {
+    if statement.parameter_count() > 0 {
+        return matches!(all.next(), Ok(None));
     }
-    let mut all = rusqlite::Batch::new(connection, query);
-    matches!((all.next(), all.next()), (Ok(_), Ok(None)))
-}
-
-/// Whether there was nothing but space and comments.
-fn is_empty(statement: &Statement<'_>) -> bool {
-    statement.expanded_sql().is_none_or(|text| text.is_empty())
+    // Without parameters the expanded text is the statement's own piece of the query.
+    let own = statement.expanded_sql();
+    let rest = own.as_deref().and_then(|own| query.split_once(own));
+    rest.is_none_or(|(_, rest)| python::skip_comments(rest).is_empty())
 }
 
 /// One row as `dict(sqlite3.Row)` prints: names once each, with the value of the first column that is called so, ASCII case

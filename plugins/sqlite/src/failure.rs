@@ -37,7 +37,6 @@ impl From<rusqlite::Error> for Failure {
         Self::Database(match error {
             rusqlite::Error::SqliteFailure(_, Some(message)) => message,
             rusqlite::Error::SqlInputError { msg, .. } => msg,
-            rusqlite::Error::NulError(_) => "the query contains a null character".to_owned(),
             other => other.to_string(),
         })
     }
