@@ -18,9 +18,11 @@ mod http;
 mod network;
 pub mod nws;
 mod paths;
+pub mod postgres;
 pub mod process;
 pub mod real;
 pub mod report;
+mod rights;
 mod trial;
 #[cfg_attr(not(feature = "schemas"), path = "wire_unchecked.rs")]
 mod wire;
@@ -39,6 +41,8 @@ pub use network::{Names, in_own_network};
 pub use paths::{
     clients_dir, hostile_file, kennel_bin, node, plugin_file, python, python_mcp1, source_root, target_dir,
 };
+pub use postgres::Postgres;
 pub use process::cpu_time;
+pub use rights::each_grant_is_needed;
 pub use trial::Trial;
 pub use wire::Wire;
