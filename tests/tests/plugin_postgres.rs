@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 
 const PASSWORD: &str = "reader's word: p@ss/1";
 
+/// What is no grant. The machine may have much else to do, so a call has time.
+const FIRST: &str = "[plugins.postgres]\nprefix = \"\"\n[plugins.postgres.limits]\ndeadline = \"3m\"\n";
+
 /// Tables, and users of which only `reader` has anything to read but in `public`.
 const SETUP: &str = r#"
     CREATE TYPE mood AS ENUM ('sad', 'happy');
@@ -516,7 +519,7 @@ fn each_way_to_log_in_works_and_a_wrong_word_does_not() {
     // No word at all, and a place that is no PostgreSQL's.
     let home = Home::new("postgres");
     let [tcp, env, _] = grants(&server, "reader").map(|(_, lines)| lines);
-    home.plugin("postgres").config(&format!("[plugins.postgres]\nprefix = \"\"\n{tcp}{env}")).approve();
+    home.plugin("postgres").config(&format!("{FIRST}{tcp}{env}")).approve();
     let (_home, client) = serve(home);
     let refused = client.refused("query", &json!({ "sql": "SELECT 1" }));
     assert!(refused.contains("grant the secret PGPASSWORD"), "{refused}");
