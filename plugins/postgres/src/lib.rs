@@ -83,6 +83,7 @@ fn hundred() -> u32 {
 fn get_table_data(args: GetTableData, context: &Context) -> Result<ToolResult> {
     in_structure("get_table_data", context, |reading| {
         let table = catalog(reading)?.table(&args.table)?;
+        reading.again()?;
         Ok(page(&table, args.limit, args.offset))
     })
 }

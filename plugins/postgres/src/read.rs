@@ -66,12 +66,22 @@ impl Reading {
                 Some(answer.rows.into_iter().flatten().flatten().collect())
             }
         };
-        connection.run(&format!(
-            "BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = {}; SET LOCAL DateStyle = ISO; \
+        let mut reading = Self { connection, bounds, granted };
+        reading.open("")?;
+        Ok(reading)
+    }
+
+    /// Begins anew, so that what was read until now, which was the plugin's own question, is not held against a statement.
+    pub(crate) fn again(&mut self) -> Result<(), Failure> {
+        self.open("ROLLBACK; ")
+    }
+
+    fn open(&mut self, first: &str) -> Result<(), Failure> {
+        self.connection.run(&format!(
+            "{first}BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = {}; SET LOCAL DateStyle = ISO; \
              SET LOCAL IntervalStyle = postgres; SET LOCAL bytea_output = hex",
-            bounds.statement.as_millis()
-        ))?;
-        Ok(Self { connection, bounds, granted })
+            self.bounds.statement.as_millis()
+        ))
     }
 
     /// Has the server understand a caller's statement, which may name only what may be read.
