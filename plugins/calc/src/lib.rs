@@ -27,7 +27,7 @@ struct Sum {
 fn calculate_sum(args: Two) -> Result<ToolResult> {
     let sum = args.a + args.b;
     if !sum.is_finite() {
-        bail!("{} + {} is more than a double-precision number can hold", args.a, args.b);
+        bail!("{:e} + {:e} is more than a double-precision number can hold", args.a, args.b);
     }
     ToolResult::new().text(sum.to_string()).structured(&Sum { sum })
 }
