@@ -4,7 +4,7 @@
 use crate::client::Client;
 use crate::home::Home;
 
-/// Serves the plugin in a fresh home with all `grants` (a name for messages, and lines of `kennel.toml`) after `first`,
+/// Serves the plugin with all `grants` (a name for messages, and lines of `kennel.toml`) after `first`,
 /// and then without each in turn (`secrets` are not there without `http`). `secret` is a variable of the host's. `works` says by an error that something failed.
 ///
 /// # Panics
@@ -18,11 +18,19 @@ pub fn each_grant_is_needed(
     works: impl Fn(&Client) -> Result<(), String>,
 ) {
     assert!(!grants.is_empty(), "`{plugin}` is said to need no grant");
-    let run = |without: Option<usize>| {
-        let mut home = Home::new(plugin);
-        if let Some((name, value)) = secret {
-            home = home.env(name, value);
+    let make = || {
+        let home = Home::new(plugin);
+        match secret {
+            Some((name, value)) => home.env(name, value),
+            None => home,
         }
+    };
+    // What is kept from one run would answer the next.
+    let keeps = grants.iter().any(|(name, _)| *name == "state");
+    let shared = make();
+    let run = |without: Option<usize>| {
+        let own = keeps.then(make);
+        let home = own.as_ref().unwrap_or(&shared);
         // A secret is for a place that is granted: without the place there can be no secret either.
         let no_place = without.is_some_and(|at| grants[at].0 == "http");
         let kept = grants

@@ -98,7 +98,6 @@ impl WebPlugin {
             ("401", failure(401), "in its words; check the secret"),
             ("403", failure(403), "in its words; give the credential the right to it"),
             ("404", failure(404), "in its words; check the names"),
-            ("429", failure(429).header("retry-after", "30"), "in its words; try again in 30 s"),
             ("500", failure(500), "in its words; try again later"),
             ("a page", Answer::status(502).body("<html>busy</html>"), "Bad Gateway; try again later"),
             (
@@ -113,11 +112,8 @@ impl WebPlugin {
                 "took too long to answer; try again later",
             ),
         ] {
-            // A wait is remembered where something can be, so each failure comes to a home of its own.
-            let fresh = self.state.then(|| self.start(server, ""));
-            let client = fresh.as_ref().map_or(&client, |(_, client)| client);
             server.once(line, answer);
-            let said = fails(client, tool, arguments);
+            let said = fails(&client, tool, arguments);
             assert!(
                 said.starts_with(prefix) && said.contains(says),
                 "{what}: {said:?} lacks {prefix:?} or {says:?}"
@@ -125,7 +121,6 @@ impl WebPlugin {
             assert!(said.lines().count() == 1 && said.len() < 700, "{what}: {said}");
         }
         // To another host: what was not granted is not asked, and the host says how it would be.
-        let (_home, client) = self.start(server, "");
         server.once(line, Answer::redirect(&format!("{}/elsewhere", elsewhere.url())));
         let said = fails(&client, tool, arguments);
         let name = self.name;
@@ -134,6 +129,10 @@ impl WebPlugin {
             "{said}"
         );
         assert!(elsewhere.asked().is_empty(), "it was asked");
+        // Last: where something can be remembered, a wait is.
+        server.once(line, failure(429).header("retry-after", "30"));
+        let said = fails(&client, tool, arguments);
+        assert!(said.starts_with(prefix) && said.contains("in its words; try again in 30 s"), "429: {said}");
     }
 }
 

@@ -1,8 +1,6 @@
 //! The plugin `flux` through the binary, against two real HTTPS servers: one that answers as Replicate's API does, and
 //! the one that its pictures lie on.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use kennel_tests::Client;
 use kennel_tests::web::{Answer, Asked, WebServer};
 use kennel_tests::web_plugin::{KEY, WebPlugin, fails, gives_up, works};

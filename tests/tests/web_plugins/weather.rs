@@ -1,7 +1,5 @@
 //! The plugin `weather` through the binary, against a real HTTPS server that answers as OpenWeather does.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use kennel_tests::asker::{modern, said, state};
 use kennel_tests::web::{Answer, Asked, WebServer};
 use kennel_tests::web_plugin::{KEY, WebPlugin, fails, gives_up, told, told_json, works};
