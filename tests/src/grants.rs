@@ -7,7 +7,8 @@ use crate::home::Home;
 /// Does a job with all of a plugin's grants, and then with each left out in turn.
 ///
 /// `first` begins `kennel.toml`; `grants` are a name for messages and the lines that follow. `secret` is a variable of the
-/// host's. The job is done over a fresh Kennel each time. Gives what was said without each, in order.
+/// host's. The job is done over a fresh Kennel each time, and over a fresh home when it keeps
+/// anything. Gives what was said without each, in order.
 ///
 /// # Panics
 /// When the job fails with all of them, or is done without one of them.
@@ -20,11 +21,19 @@ pub fn each_grant_is_needed(
     job: impl Fn(&Client) -> Result<(), String>,
 ) -> Vec<String> {
     assert!(!grants.is_empty(), "`{plugin}` is said to need no grant");
-    let without = |left_out: Option<usize>| {
-        let mut home = Home::new(plugin);
-        if let Some((name, value)) = secret {
-            home = home.env(name, value);
+    let make = || {
+        let home = Home::new(plugin);
+        match secret {
+            Some((name, value)) => home.env(name, value),
+            None => home,
         }
+    };
+    // What is kept from one run would answer the next; without a store one home does, which compiles once.
+    let keeps = grants.iter().any(|(_, lines)| lines.contains("state"));
+    let shared = make();
+    let without = |left_out: Option<usize>| {
+        let own = keeps.then(make);
+        let home = own.as_ref().unwrap_or(&shared);
         // A secret is for a place that is granted: without the place there can be no secret either.
         let no_place = left_out.is_some_and(|at| grants[at].0 == "http");
         let kept = grants

@@ -15,7 +15,7 @@ use crate::web::{Answer, WebServer};
 pub const KEY: &str = "api-key-of-the-tests";
 
 /// A plugin for a web API.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct WebPlugin {
     /// Its name.
     pub name: &'static str,
@@ -27,8 +27,8 @@ pub struct WebPlugin {
     pub secret: Option<(&'static str, &'static str)>,
     /// Whether it keeps answers.
     pub state: bool,
-    /// More grants: names for messages, and lines.
-    pub more: &'static [(&'static str, &'static str)],
+    /// More grants: names for messages, and lines, of `[plugins.NAME]` or of a table of their own.
+    pub more: Vec<(&'static str, String)>,
 }
 
 impl WebPlugin {
@@ -36,9 +36,9 @@ impl WebPlugin {
     pub fn grants(&self, server: &WebServer) -> Vec<(&'static str, String)> {
         let (name, url) = (self.name, server.url());
         let mut all = vec![
-            ("env", format!("[plugins.{name}.env]\n{} = \"{url}\"\n", self.variable)),
+            ("env", format!("env.{} = \"{url}\"\n", self.variable)),
             ("http", format!("[[plugins.{name}.http]]\nurl = \"{url}\"\nmethods = {}\n", self.methods)),
-            ("settings", format!("[plugins.{name}.settings]\ntimeout = 2\n")),
+            ("settings", "settings.timeout = 2\n".to_owned()),
         ];
         if let Some((secret, lines)) = self.secret {
             let secret = format!(
@@ -47,9 +47,11 @@ impl WebPlugin {
             all.push(("secrets", secret));
         }
         if self.state {
-            all.push(("state", format!("[plugins.{name}.state]\nquota = \"1MiB\"\n")));
+            all.push(("state", "state.quota = \"1MiB\"\n".to_owned()));
         }
-        all.extend(self.more.iter().map(|(what, lines)| (*what, (*lines).to_owned())));
+        all.extend(self.more.iter().cloned());
+        // Keys of the plugin's own table stand before other tables.
+        all.sort_by_key(|(_, lines)| lines.starts_with('['));
         all
     }
 
@@ -57,12 +59,13 @@ impl WebPlugin {
         format!("{}[plugins.{}]\nprefix = \"\"\n", server.trust(), self.name)
     }
 
-    /// A home in which all is granted, and a client of it. `more` are further lines of `kennel.toml`.
+    /// A home in which all is granted, and a client of it. `more` are further lines of the
+    /// plugin's own table.
     #[track_caller]
     pub fn start(&self, server: &WebServer, more: &str) -> (Home, Client) {
         let home = Home::new(self.name).env("KEY", KEY);
         let grants: String = self.grants(server).into_iter().map(|(_, lines)| lines).collect();
-        home.plugin(self.name).config(&(self.first(server) + &grants + more)).approve();
+        home.plugin(self.name).config(&(self.first(server) + more + &grants)).approve();
         let client = home.serve();
         client.initialize();
         (home, client)
@@ -95,7 +98,6 @@ impl WebPlugin {
             ("401", failure(401), "in its words; check the secret"),
             ("403", failure(403), "in its words; give the credential the right to it"),
             ("404", failure(404), "in its words; check the names"),
-            ("429", failure(429).header("retry-after", "30"), "in its words; try again in 30 s"),
             ("500", failure(500), "in its words; try again later"),
             ("a page", Answer::status(502).body("<html>busy</html>"), "Bad Gateway; try again later"),
             (
@@ -110,11 +112,8 @@ impl WebPlugin {
                 "took too long to answer; try again later",
             ),
         ] {
-            // A wait is remembered where something can be, so each failure comes to a home of its own.
-            let fresh = self.state.then(|| self.start(server, ""));
-            let client = fresh.as_ref().map_or(&client, |(_, client)| client);
             server.once(line, answer);
-            let said = fails(client, tool, arguments);
+            let said = fails(&client, tool, arguments);
             assert!(
                 said.starts_with(prefix) && said.contains(says),
                 "{what}: {said:?} lacks {prefix:?} or {says:?}"
@@ -122,7 +121,6 @@ impl WebPlugin {
             assert!(said.lines().count() == 1 && said.len() < 700, "{what}: {said}");
         }
         // To another host: what was not granted is not asked, and the host says how it would be.
-        let (_home, client) = self.start(server, "");
         server.once(line, Answer::redirect(&format!("{}/elsewhere", elsewhere.url())));
         let said = fails(&client, tool, arguments);
         let name = self.name;
@@ -131,6 +129,10 @@ impl WebPlugin {
             "{said}"
         );
         assert!(elsewhere.asked().is_empty(), "it was asked");
+        // Last: where something can be remembered, a wait is.
+        server.once(line, failure(429).header("retry-after", "30"));
+        let said = fails(&client, tool, arguments);
+        assert!(said.starts_with(prefix) && said.contains("in its words; try again in 30 s"), "429: {said}");
     }
 }
 

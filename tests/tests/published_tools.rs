@@ -9,6 +9,9 @@ use std::process::Command;
 use kennel_tests::{Client, Home, clients_dir, node, python_mcp1};
 use serde_json::{Map, Value, json};
 
+/// A login that nobody asks for the list of tools; without such a file one server does not start.
+const CREDENTIALS: &str = "credentials.json";
+
 /// A published server and what is different in the plugin.
 struct Published {
     plugin: &'static str,
@@ -47,7 +50,9 @@ impl Published {
         let home = Home::new(plugin);
         home.plugin(plugin).config(&format!("[plugins.{plugin}]\nprefix = \"\"\n")).approve();
         let mut command = self.command();
-        command.current_dir(home.folder("user"));
+        let folder = home.folder("user");
+        std::fs::write(folder.join(CREDENTIALS), r#"{"refresh_token":"none"}"#).unwrap();
+        command.current_dir(folder);
         let theirs = Client::start(command);
         let ours = home.serve();
         let mut theirs = tools(&theirs);
@@ -142,4 +147,46 @@ fn github() {
         ..Published::of("github", &[])
     }
     .compare();
+}
+
+#[test]
+fn gitlab() {
+    Published::of("gitlab", &[("GITLAB_PERSONAL_ACCESS_TOKEN", "none")]).compare();
+}
+
+#[test]
+fn slack() {
+    Published::of("slack", &[("SLACK_BOT_TOKEN", "none"), ("SLACK_TEAM_ID", "none")]).compare();
+}
+
+#[test]
+fn brave_search() {
+    Published::of("brave-search", &[("BRAVE_API_KEY", "none")]).compare();
+}
+
+#[test]
+fn google_maps() {
+    Published::of("google-maps", &[("GOOGLE_MAPS_API_KEY", "none")]).compare();
+}
+
+#[test]
+fn everart() {
+    Published::of("everart", &[("EVERART_API_KEY", "none")]).compare();
+}
+
+#[test]
+fn sentry() {
+    Published::of("sentry", &[]).compare();
+}
+
+#[test]
+fn gdrive() {
+    Published::of("gdrive", &[("GDRIVE_CREDENTIALS_PATH", CREDENTIALS)]).compare();
+}
+
+#[test]
+fn aws_kb_retrieval() {
+    let env =
+        &[("AWS_ACCESS_KEY_ID", "none"), ("AWS_SECRET_ACCESS_KEY", "none"), ("AWS_REGION", "us-east-1")];
+    Published::of("aws-kb-retrieval", env).compare();
 }

@@ -182,7 +182,10 @@ impl<'a> Call<'a> {
         }
         let reply = whole(api, answer)?;
         let etag = reply.header("etag").map(str::to_owned);
-        if let (true, Ok(body)) = (etag.is_some() || !fresh.is_zero(), std::str::from_utf8(&reply.body)) {
+        // What is not what a service sends, such as the page of a proxy in between, must not stay.
+        let body = std::str::from_utf8(&reply.body).ok();
+        let body = body.filter(|body| serde_json::from_str::<serde::de::IgnoredAny>(body).is_ok());
+        if let (true, Some(body)) = (etag.is_some() || !fresh.is_zero(), body) {
             let kept = Kept { at: wait::now(), etag, headers: reply.headers.clone(), body: body.to_owned() };
             keep::store(&url, &kept);
         }

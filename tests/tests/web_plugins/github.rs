@@ -1,8 +1,6 @@
 //! The plugin `github` through the binary, against a real HTTPS server on loopback that answers as GitHub does: what is
 //! asked, what is told, and what is said when it fails. The token is the host's: the plugin never has it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::time::Duration;
 
 use kennel_tests::web::{Answer, Asked, WebServer};
