@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod filesystem;
+mod git;
 mod memory;
 mod server;
 mod time;
@@ -29,6 +30,7 @@ macro_rules! compared {
 mod compared {
     compared! {
         filesystem: crate::filesystem::Filesystem;
+        git: crate::git::Git;
         memory: crate::memory::Memory;
         time: crate::time::Time;
     }
