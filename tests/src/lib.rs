@@ -12,6 +12,7 @@ mod bystander;
 mod client;
 pub mod conformance;
 mod flood;
+pub mod grants;
 pub mod guards;
 mod home;
 mod http;
@@ -21,7 +22,10 @@ mod paths;
 pub mod process;
 pub mod real;
 pub mod report;
+mod rights;
 mod trial;
+pub mod web;
+pub mod web_plugin;
 #[cfg_attr(not(feature = "schemas"), path = "wire_unchecked.rs")]
 mod wire;
 
@@ -40,5 +44,6 @@ pub use paths::{
     clients_dir, hostile_file, kennel_bin, node, plugin_file, python, python_mcp1, source_root, target_dir,
 };
 pub use process::cpu_time;
+pub use rights::each_grant_is_needed;
 pub use trial::Trial;
 pub use wire::Wire;

@@ -1,5 +1,5 @@
-//! Finds or sets up a Rust compiler for `wasm32-wasip2`.
-//! The target in the active toolchain comes first; else `KENNEL_WASM_TOOLCHAIN` decides.
+//! Finds or sets up compilers for `wasm32-wasip2`: of Rust, and of the C that a few plugins have in them.
+//! The target in the active toolchain comes first; else `KENNEL_WASM_TOOLCHAIN` decides. `CC_wasm32_wasip2` names a C compiler.
 //! It must not install anything outside `target/`, except that `rustup target add` adds to rustup's own folder.
 
 use std::path::PathBuf;
@@ -48,6 +48,28 @@ pub(crate) fn find(workspace: &Workspace) -> Result<Option<PathBuf>> {
             }
         },
     }
+}
+
+/// What `cc`, the crate that compiles C for others, reads to find the compiler of this target.
+const CC: &str = "CC_wasm32_wasip2";
+
+/// The environment in which plugins with C in them build: nothing when the person named a compiler in `CC_wasm32_wasip2`, else
+/// clang from Debian, whichever way the Rust compiler came. The archiver is the machine's own, because rustc makes the
+/// index anew.
+pub(crate) fn c_environment(workspace: &Workspace) -> Result<Vec<(&'static str, PathBuf)>> {
+    if std::env::var_os(CC).is_some() {
+        return Ok(Vec::new());
+    }
+    let folder = workspace.target("wasm-c-compiler");
+    if !folder.join(".ok").exists() {
+        say("unpacking a C compiler for wasm from Debian into target/ (about 60 MB to download, once)");
+    }
+    let clang = script(workspace, "scripts/wasm-c-compiler.sh", &folder).with_context(|| {
+        format!(
+            "no C compiler for {TARGET}: set {CC} to a clang with a WASI sysroot, for example the WASI SDK's"
+        )
+    })?;
+    Ok(vec![(CC, clang), ("AR_wasm32_wasip2", "ar".into())])
 }
 
 fn active_has_target() -> Result<bool> {

@@ -7,7 +7,9 @@
 mod filesystem;
 mod git;
 mod memory;
+mod sequential_thinking;
 mod server;
+mod sqlite;
 mod time;
 
 /// Two tests of each server.
@@ -32,6 +34,8 @@ mod compared {
         filesystem: crate::filesystem::Filesystem;
         git: crate::git::Git;
         memory: crate::memory::Memory;
+        sequential_thinking: crate::sequential_thinking::SequentialThinking;
+        sqlite: crate::sqlite::Sqlite;
         time: crate::time::Time;
     }
 }
