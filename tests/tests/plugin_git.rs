@@ -94,7 +94,10 @@ fn git_itself_agrees_with_what_was_written() {
     let id = git(&project.folder, &["rev-parse", "HEAD"]);
     assert_eq!(said, format!("Changes committed successfully with hash {}", id.trim()));
     assert_eq!(git(&project.folder, &["status", "--porcelain"]), "");
-    assert_eq!(git(&project.folder, &["log", "-1", "--format=%an <%ae> %cn %B"]).trim(), "Ada <ada@example.org> Ada Many\n\nfiles");
+    assert_eq!(
+        git(&project.folder, &["log", "-1", "--format=%an <%ae> %cn %B"]).trim(),
+        "Ada <ada@example.org> Ada Many\n\nfiles"
+    );
     // Its log and its trees are sound.
     assert!(git(&project.folder, &["reflog", "-1"]).contains("Many"));
     git(&project.folder, &["fsck", "--strict", "--full"]);
@@ -158,11 +161,14 @@ fn a_damaged_repository_gives_one_line() {
         (&packed, Box::new(|bytes| bytes[..40].to_vec())),
         (&packed, Box::new(|bytes| bytes.iter().map(|byte| byte ^ 0x5a).collect())),
         (&index, Box::new(|bytes| bytes[..100].to_vec())),
-        (&index, Box::new(|mut bytes| {
-            bytes.truncate(8 + 256 * 4);
-            bytes.fill(0xff);
-            bytes
-        })),
+        (
+            &index,
+            Box::new(|mut bytes| {
+                bytes.truncate(8 + 256 * 4);
+                bytes.fill(0xff);
+                bytes
+            }),
+        ),
         (&project.folder.join(".git/index"), Box::new(|bytes| bytes[..20].to_vec())),
         (&project.folder.join(".git/HEAD"), Box::new(|_| b"ref: refs/heads/../../../etc/passwd\n".to_vec())),
         (&project.folder.join(".git/config"), Box::new(|_| b"[core\nnonsense".to_vec())),
@@ -210,7 +216,8 @@ fn a_repository_leads_nowhere_else() {
     std::fs::remove_file(inner.join(".git")).unwrap();
     std::os::unix::fs::symlink(&place, inner.join(".git")).unwrap();
     is_plain(&of_inner("git_log").unwrap_err());
-    std::fs::write(project.folder.join(".git/objects/info/alternates"), format!("{place}/objects\n")).unwrap();
+    std::fs::write(project.folder.join(".git/objects/info/alternates"), format!("{place}/objects\n"))
+        .unwrap();
     let why = project.call(&client, "git_show", json!({ "revision": secret.trim() })).unwrap_err();
     assert!(why.contains("could not be resolved"), "{why}");
     std::fs::remove_file(project.folder.join(".git/objects/info/alternates")).unwrap();

@@ -84,10 +84,14 @@ mod tests {
     #[test]
     fn only_what_was_granted() {
         let granted = ["/home/ada/project".to_owned()];
-        for path in ["/home/ada/project", "/home/ada/project/", "/home/ada/project/sub/..", "/home//ada/./project/x"] {
+        for path in
+            ["/home/ada/project", "/home/ada/project/", "/home/ada/project/sub/..", "/home//ada/./project/x"]
+        {
             assert!(check_within(path, &granted).is_ok(), "{path}");
         }
-        for path in ["/home/ada/projects", "/home/ada/project/../other", "project", "", "/", "/home/ada/project\0"] {
+        for path in
+            ["/home/ada/projects", "/home/ada/project/../other", "project", "", "/", "/home/ada/project\0"]
+        {
             assert!(check_within(path, &granted).is_err(), "{path}");
         }
         assert_eq!(

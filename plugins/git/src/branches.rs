@@ -48,10 +48,9 @@ pub(crate) fn list(
             None => "* (no branch)".to_owned(),
         });
     }
-    for (prefix, shown, asked) in [
-        ("refs/heads/", "", local),
-        ("refs/remotes/", if local { "remotes/" } else { "" }, remote),
-    ] {
+    for (prefix, shown, asked) in
+        [("refs/heads/", "", local), ("refs/remotes/", if local { "remotes/" } else { "" }, remote)]
+    {
         for (name, points) in if asked { repo.refs.below(prefix)? } else { Vec::new() } {
             let Some(tip) = repo.refs.resolve(&name)? else { continue };
             if !matches!(repo.peel(tip), Ok((id, Kind::Commit)) if wanted(id)?) {
@@ -72,7 +71,10 @@ fn named(repo: &Repo, value: &str, command: &str) -> Result<ObjectId> {
         .map_err(|_| Failure::command(command, 129, &format!("error: malformed object name {value}")))?;
     match repo.peel(found.id)? {
         (id, Kind::Commit) => Ok(id),
-        _ => Err(Failure::command(command, 129, &format!("error: no such commit {value}"))),
+        (id, kind) => {
+            let why = format!("error: object {id} is a {kind}, not a commit\nerror: no such commit {value}");
+            Err(Failure::command(command, 129, &why))
+        }
     }
 }
 
@@ -84,7 +86,7 @@ pub(crate) fn create(repo: &Repo, name: &str, base: Option<&str>) -> Result<Stri
         Some(base) => {
             let all = repo.refs.below("refs/")?;
             let path = all.into_iter().map(|(path, _)| path).find(|path| short(path) == base);
-            let path = path.ok_or_else(|| Failure::new(format!("No item found with id '{base}'")))?;
+            let path = path.ok_or_else(|| Failure::new(format!("No item found with id {base}")))?;
             (base.to_owned(), path)
         }
         None => match repo.head()? {
@@ -102,7 +104,7 @@ pub(crate) fn create(repo: &Repo, name: &str, base: Option<&str>) -> Result<Stri
     }
     check_name(&full)?;
     let tip = repo.refs.resolve(&base_path)?;
-    let tip = tip.ok_or_else(|| Failure::new(format!("Reference at '{base_path}' does not exist")))?;
+    let tip = tip.ok_or_else(|| Failure::bad_name(&base_name))?;
     let (at, kind) = repo.peel(tip)?;
     if kind != Kind::Commit {
         return Err(Failure::new(format!("'{base_name}' is a {kind}, and a branch is at a commit")));

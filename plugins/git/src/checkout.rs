@@ -30,7 +30,7 @@ pub(crate) fn checkout(repo: &Repo, name: &str) -> Result<String> {
             return Err(Failure::command(&command, 128, &why));
         }
         _ => {
-            return Err(Failure::command(&command, 128, &format!("fatal: reference is not a tree: {name}")));
+            return Err(Failure::command(&command, 128, &format!("fatal: unable to read tree ({id})")));
         }
     }
     let branch = branch(repo, name)?;
@@ -66,7 +66,8 @@ fn branch(repo: &Repo, name: &str) -> Result<Option<String>> {
         Some(number) => {
             let Ok(number) = number.parse::<usize>() else { return Ok(None) };
             let log = repo.refs.log("HEAD")?.unwrap_or_default();
-            let mut left = log.iter().rev().filter_map(|line| line.message.strip_prefix("checkout: moving from "));
+            let mut left =
+                log.iter().rev().filter_map(|line| line.message.strip_prefix("checkout: moving from "));
             let Some(left) = left.nth(number.saturating_sub(1)) else { return Ok(None) };
             format!("refs/heads/{}", left.split(" to ").next().unwrap_or(left))
         }
@@ -86,7 +87,12 @@ fn files(
     let mut index = Index::load(repo)?;
     let conflicts = index.conflicts();
     if !conflicts.is_empty() {
-        return Err(Failure::command(command, 1, "error: you need to resolve your current index first"));
+        let paths: Vec<String> = conflicts
+            .iter()
+            .map(|conflict| format!("{}: needs merge", quoted(conflict.path.as_bstr())))
+            .collect();
+        let why = "error: you need to resolve your current index first";
+        return Err(Failure::command_with_output(command, 1, &paths.join("\n"), why));
     }
     let (before, after) = trees::differing(&repo.objects, old.as_ref(), Some(&new))?;
     let staged: BTreeMap<BString, Staged> =

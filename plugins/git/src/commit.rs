@@ -81,8 +81,7 @@ fn merged(repo: &Repo) -> Result<Vec<ObjectId>> {
     let Ok(text) = std::fs::read_to_string(repo.git_dir.join("MERGE_HEAD")) else { return Ok(Vec::new()) };
     text.split_whitespace()
         .map(|word| {
-            ObjectId::from_hex(word.as_bytes())
-                .map_err(|error| Failure::corrupt("MERGE_HEAD", error))
+            ObjectId::from_hex(word.as_bytes()).map_err(|error| Failure::corrupt("MERGE_HEAD", error))
         })
         .collect()
 }

@@ -6,7 +6,17 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _, Zoned};
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
     "december",
 ];
 const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
@@ -58,7 +68,8 @@ fn words(text: &str, now: &Zoned) -> i64 {
     let (mut date, mut time) = (now.date(), now.time());
     let (mut month, mut number, mut year) = (None, None, None);
     let lower = text.to_ascii_lowercase();
-    for word in lower.split(|c: char| !c.is_ascii_alphanumeric() && c != ':').filter(|word| !word.is_empty()) {
+    for word in lower.split(|c: char| !c.is_ascii_alphanumeric() && c != ':').filter(|word| !word.is_empty())
+    {
         if let Some(clock) = clock(word) {
             time = clock;
         } else if let Ok(value) = word.trim_end_matches(['s', 't', 'n', 'd', 'r', 'h']).parse::<i16>() {

@@ -46,21 +46,20 @@ fn unmerged(index: &Index) -> Vec<String> {
     index.conflicts().iter().map(|conflict| quoted(conflict.path.as_bstr())).collect()
 }
 
-/// `--unified=N`, which has to be a number of lines.
-fn style(context_lines: i64, rest: &str) -> Result<Style> {
+/// How a patch with so many lines around a change is written.
+fn style(context_lines: i64) -> Result<Style> {
     let context = u32::try_from(context_lines).map_err(|_| {
-        Failure::command(
-            &format!("diff --unified={context_lines}{rest}"),
-            129,
-            "error: --unified expects a non-negative integer value with an optional k/m/g suffix",
-        )
+        Failure::new(format!(
+            "context_lines is {context_lines}, which is no number of lines; give 0 to {}",
+            u32::MAX
+        ))
     })?;
     Ok(Style { context, headers: true })
 }
 
 /// `git diff`.
 pub(crate) fn of_worktree(repo: &Repo, context_lines: i64) -> Result<String> {
-    let style = style(context_lines, "")?;
+    let style = style(context_lines)?;
     let worktree = Worktree::of(repo, &format!("diff --unified={context_lines}"))?;
     let index = Index::load(repo)?;
     let sides = Sides { objects: &repo.objects, worktree: Some(&worktree) };
@@ -70,7 +69,7 @@ pub(crate) fn of_worktree(repo: &Repo, context_lines: i64) -> Result<String> {
 
 /// `git diff --cached`.
 pub(crate) fn of_index(repo: &Repo, context_lines: i64) -> Result<String> {
-    let style = style(context_lines, " --cached")?;
+    let style = style(context_lines)?;
     let index = Index::load(repo)?;
     let mut before = trees::leaves(&repo.objects, repo.head_tree()?.as_ref())?;
     for conflict in index.conflicts() {
@@ -85,7 +84,7 @@ pub(crate) fn of_index(repo: &Repo, context_lines: i64) -> Result<String> {
 pub(crate) fn from(repo: &Repo, target: &str, context_lines: i64) -> Result<String> {
     let found = revision::parse(repo, target)?;
     let command = format!("diff --unified={context_lines} {target}");
-    let style = style(context_lines, &format!(" {target}"))?;
+    let style = style(context_lines)?;
     let worktree = Worktree::of(repo, &command)?;
     ambiguous(&worktree, target, &command)?;
     let (id, kind) = repo.peel(found.id)?;

@@ -26,8 +26,14 @@ impl Failure {
 
     /// A `git` command that ended with an error, as GitPython words it.
     pub(crate) fn command(line: &str, code: u8, stderr: &str) -> Self {
-        let stderr = stderr.trim_end_matches('\n');
-        Self(format!("Cmd('git') failed due to: exit code({code})\n  cmdline: git {line}\n  stderr: '{stderr}'"))
+        Self(format!(
+            "Cmd('git') failed due to: exit code({code})\n  cmdline: git {line}\n  stderr: '{stderr}'"
+        ))
+    }
+
+    /// The same, of one that had printed something.
+    pub(crate) fn command_with_output(line: &str, code: u8, stdout: &str, stderr: &str) -> Self {
+        Self::command(&format!("{line}\n  stdout: '{stdout}'"), code, stderr)
     }
 
     /// Something of the file system.

@@ -26,13 +26,8 @@ pub(crate) struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// From these commits on.
     pub(crate) fn new(repo: &'a Repo, starts: &[ObjectId]) -> Result<Self> {
-        let mut walk = Self {
-            repo,
-            queue: BinaryHeap::new(),
-            waiting: HashMap::new(),
-            seen: HashSet::new(),
-            met: 0,
-        };
+        let mut walk =
+            Self { repo, queue: BinaryHeap::new(), waiting: HashMap::new(), seen: HashSet::new(), met: 0 };
         for start in starts {
             walk.meet(start)?;
         }

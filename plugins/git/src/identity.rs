@@ -44,15 +44,20 @@ pub(crate) fn of(repo: &Repo, part: Part) -> Result<Signature> {
         }
         Ok(BString::from(value))
     };
-    Ok(Signature { name: value("NAME", "user.name")?, email: value("EMAIL", "user.email")?, time: time(part)? })
+    Ok(Signature {
+        name: value("NAME", "user.name")?,
+        email: value("EMAIL", "user.email")?,
+        time: time(part)?,
+    })
 }
 
 fn time(part: Part) -> Result<Time> {
     let Some(text) = part.variable("DATE").filter(|text| !text.is_empty()) else {
         return Ok(Time { seconds: dates::now().timestamp().as_second(), offset: 0 });
     };
-    let (seconds, offset) = dates::exact_with_offset(&text)
-        .ok_or_else(|| Failure::new(format!("Unsupported date format or type: {text}, type=<class 'str'>")))?;
+    let (seconds, offset) = dates::exact_with_offset(&text).ok_or_else(|| {
+        Failure::new(format!("Unsupported date format or type: {text}, type=<class 'str'>"))
+    })?;
     Ok(Time { seconds, offset })
 }
 

@@ -128,7 +128,8 @@ impl<'a> Ignores<'a> {
             }
             let mut with_slash = path.clone();
             with_slash.push(b'/');
-            let holds_known = known.range(with_slash.clone()..).next().is_some_and(|next| next.starts_with(&with_slash));
+            let holds_known =
+                known.range(with_slash.clone()..).next().is_some_and(|next| next.starts_with(&with_slash));
             if !holds_known && self.says(path.as_bstr(), true) {
                 continue;
             }

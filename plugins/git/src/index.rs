@@ -55,7 +55,8 @@ impl Index {
             Err(error) => return Err(Failure::io("read", &path, &error)),
         };
         let about = std::fs::metadata(&path).map_err(|error| Failure::io("read", &path, &error))?;
-        let options = gix_index::decode::Options { thread_limit: Some(1), ..gix_index::decode::Options::default() };
+        let options =
+            gix_index::decode::Options { thread_limit: Some(1), ..gix_index::decode::Options::default() };
         let time = filetime::FileTime::zero();
         let (state, _) = State::from_bytes(&bytes, time, gix_hash::Kind::Sha1, options)
             .map_err(|error| Failure::corrupt("index", error))?;
@@ -93,7 +94,9 @@ impl Index {
     pub(crate) fn conflicts(&self) -> Vec<Conflict> {
         let mut conflicts: Vec<Conflict> = Vec::new();
         for entry in self.state.entries() {
-            let Some(stage) = usize::try_from(entry.flags.stage_raw()).ok().and_then(|raw| raw.checked_sub(1)) else {
+            let Some(stage) =
+                usize::try_from(entry.flags.stage_raw()).ok().and_then(|raw| raw.checked_sub(1))
+            else {
                 continue;
             };
             let path = entry.path(&self.state);
@@ -111,7 +114,9 @@ impl Index {
     /// The object at a path and stage.
     pub(crate) fn at_stage(&self, path: &BStr, stage: u32) -> Option<ObjectId> {
         let mut entries = self.state.entries().iter();
-        entries.find(|entry| entry.flags.stage_raw() == stage && entry.path(&self.state) == path).map(|entry| entry.id)
+        entries
+            .find(|entry| entry.flags.stage_raw() == stage && entry.path(&self.state) == path)
+            .map(|entry| entry.id)
     }
 
     /// Every path, those in conflict once.
@@ -138,9 +143,12 @@ impl Index {
         };
         let folders: std::collections::HashSet<&BStr> = files
             .iter()
-            .flat_map(|(path, ..)| path.find_iter("/").filter_map(|end| path.get(..end)).map(ByteSlice::as_bstr))
+            .flat_map(|(path, ..)| {
+                path.find_iter("/").filter_map(|end| path.get(..end)).map(ByteSlice::as_bstr)
+            })
             .collect();
-        self.state.remove_entries(|_, path, _| paths.contains(path) || within(path) || folders.contains(path));
+        self.state
+            .remove_entries(|_, path, _| paths.contains(path) || within(path) || folders.contains(path));
         for (path, leaf, about) in &files {
             let stat = about.as_ref().map(stat_of).unwrap_or_default();
             let mode = Mode::from_bits_retain(leaf.mode);
@@ -165,6 +173,11 @@ impl Index {
         self.state
             .write_to(&mut bytes, gix_index::write::Options::default())
             .map_err(|error| Failure::new(format!("cannot write the index: {error}")))?;
+        // The file ends with the name of what stands before.
+        let mut hasher = gix_hash::hasher(gix_hash::Kind::Sha1);
+        hasher.update(&bytes);
+        let end = hasher.try_finalize().map_err(|error| Failure::corrupt("index", error))?;
+        bytes.extend_from_slice(end.as_slice());
         lock.replace(&path, &bytes)
     }
 }

@@ -129,9 +129,7 @@ fn answer(
     read_only, destructive = false, idempotent, open_world = false
 )]
 fn git_status(args: OfRepo) -> Result<ToolResult> {
-    answer("git_status", &args.repo_path, |repo| {
-        Ok(format!("Repository status:\n{}", status::text(repo)?))
-    })
+    answer("git_status", &args.repo_path, |repo| Ok(format!("Repository status:\n{}", status::text(repo)?)))
 }
 
 #[tool(
@@ -164,7 +162,11 @@ fn git_diff_staged(args: Diff) -> Result<ToolResult> {
 fn git_diff(args: DiffFrom) -> Result<ToolResult> {
     answer("git_diff", &args.repo_path, |repo| {
         revision::no_flag("target", &args.target)?;
-        Ok(format!("Diff with {}:\n{}", args.target, differences::from(repo, &args.target, args.context_lines)?))
+        Ok(format!(
+            "Diff with {}:\n{}",
+            args.target,
+            differences::from(repo, &args.target, args.context_lines)?
+        ))
     })
 }
 

@@ -82,9 +82,9 @@ impl Objects {
                     }
                     Entry::Named(base, delta) => {
                         deltas.push(delta);
-                        break self
-                            .get_within(&base, chain)?
-                            .ok_or_else(|| Failure::corrupt(&id.to_string(), format!("its base {base} is missing")))?;
+                        break self.get_within(&base, chain)?.ok_or_else(|| {
+                            Failure::corrupt(&id.to_string(), format!("its base {base} is missing"))
+                        })?;
                     }
                 }
             };
@@ -212,7 +212,8 @@ pub(crate) fn missing(id: &oid) -> Failure {
 
 /// The name that an object of these bytes has.
 pub(crate) fn name(kind: Kind, data: &[u8]) -> Result<ObjectId> {
-    gix_object::compute_hash(gix_hash::Kind::Sha1, kind, data).map_err(|error| Failure::corrupt("an object", error))
+    gix_object::compute_hash(gix_hash::Kind::Sha1, kind, data)
+        .map_err(|error| Failure::corrupt("an object", error))
 }
 
 /// Reads a loose object; none when there is no such file.

@@ -76,8 +76,9 @@ impl Pack {
         let mut file = self.file.borrow_mut();
         let file = match &mut *file {
             Some(file) => file,
-            none => none
-                .insert(File::open(&self.path).map_err(|error| Failure::io("open", &self.path, &error))?),
+            none => {
+                none.insert(File::open(&self.path).map_err(|error| Failure::io("open", &self.path, &error))?)
+            }
         };
         let failed = |error: std::io::Error| Failure::io("read", &self.path, &error);
         file.seek(SeekFrom::Start(offset)).map_err(failed)?;
@@ -108,7 +109,10 @@ impl Pack {
             Header::RefDelta { base_id } => Entry::Named(base_id, data),
             Header::OfsDelta { base_distance } => {
                 let base = offset.checked_sub(base_distance).filter(|_| base_distance > 0);
-                Entry::Offset(base.ok_or_else(|| broken(format!("the object at {offset} has no base")))?, data)
+                Entry::Offset(
+                    base.ok_or_else(|| broken(format!("the object at {offset} has no base")))?,
+                    data,
+                )
             }
         })
     }

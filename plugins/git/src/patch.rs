@@ -85,13 +85,11 @@ fn prefixed(prefix: &str, path: &BStr) -> String {
 }
 
 fn header(change: &Change, sides: Sides<'_>, out: &mut Vec<u8>) -> Result<()> {
-    let path = |file: &Option<File>| file.as_ref().map_or_else(|| change.path().clone(), |file| file.path.clone());
+    let path =
+        |file: &Option<File>| file.as_ref().map_or_else(|| change.path().clone(), |file| file.path.clone());
     let (old_path, new_path) = (path(&change.old), path(&change.new));
-    let mut text = format!(
-        "diff --git {} {}\n",
-        prefixed("a/", old_path.as_bstr()),
-        prefixed("b/", new_path.as_bstr())
-    );
+    let mut text =
+        format!("diff --git {} {}\n", prefixed("a/", old_path.as_bstr()), prefixed("b/", new_path.as_bstr()));
     let short = |file: &Option<File>| match file {
         Some(file) => sides.objects.short(&file.leaf.id),
         None => sides.objects.short(&gix_hash::ObjectId::null(gix_hash::Kind::Sha1)),
@@ -215,12 +213,15 @@ mod tests {
     fn pieces_are_counted_and_headed() {
         assert_eq!(patch("", "a\nb\n", 3), "@@ -0,0 +1,2 @@\n+a\n+b\n");
         assert_eq!(patch("a\n", "", 3), "@@ -1 +0,0 @@\n-a\n");
+        assert_eq!(patch("a", "a\n", 3), "@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+a\n");
         assert_eq!(
-            patch("a", "a\n", 3),
-            "@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+a\n"
+            patch("f() {\n 1\n 2\n 3\n}\n", "f() {\n 1\n 2\n 4\n}\n", 1),
+            "@@ -3,3 +3,3 @@ f() {\n 2\n- 3\n+ 4\n }\n"
         );
-        assert_eq!(patch("f() {\n 1\n 2\n 3\n}\n", "f() {\n 1\n 2\n 4\n}\n", 1), "@@ -3,3 +3,3 @@ f() {\n 2\n- 3\n+ 4\n }\n");
-        assert_eq!(patch("f() {\n 1\n 2\n 3\n}\n", "f() {\n 1\n 2\n 4\n}\n", 0), "@@ -4 +4 @@ f() {\n- 3\n+ 4\n");
+        assert_eq!(
+            patch("f() {\n 1\n 2\n 3\n}\n", "f() {\n 1\n 2\n 4\n}\n", 0),
+            "@@ -4 +4 @@ f() {\n- 3\n+ 4\n"
+        );
     }
 
     #[test]

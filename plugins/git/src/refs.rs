@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use bstr::{BString, ByteSlice as _};
-use gix_hash::ObjectId;
 use gix_actor::Signature;
+use gix_hash::ObjectId;
 use gix_lock::acquire::Fail;
 use gix_ref::file::Store;
 use gix_ref::store::WriteReflog;
@@ -98,7 +98,13 @@ impl Refs {
 
     /// Moves `HEAD`'s branch on to a new commit, or `HEAD` itself where it is on none, and writes why into the logs.
     /// `before` is where it has to be now.
-    pub(crate) fn advance(&self, new: ObjectId, before: Option<ObjectId>, why: &str, who: &Signature) -> Result<()> {
+    pub(crate) fn advance(
+        &self,
+        new: ObjectId,
+        before: Option<ObjectId>,
+        why: &str,
+        who: &Signature,
+    ) -> Result<()> {
         let expected = match before {
             Some(id) => PreviousValue::MustExistAndMatch(Target::Object(id)),
             None => PreviousValue::MustNotExist,
@@ -120,8 +126,11 @@ impl Refs {
         why: &str,
         who: &Signature,
     ) -> Result<()> {
-        let update =
-            Change::Update { log: LogChange::default(), expected: PreviousValue::Any, new: Target::Symbolic(full_name(branch)?) };
+        let update = Change::Update {
+            log: LogChange::default(),
+            expected: PreviousValue::Any,
+            new: Target::Symbolic(full_name(branch)?),
+        };
         self.commit(RefEdit::new(full_name("HEAD")?, update), who)?;
         // A change of what it leads to is not in the log by itself.
         let path = self.store.git_dir().join("logs/HEAD");

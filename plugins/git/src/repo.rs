@@ -63,10 +63,14 @@ impl Repo {
         let config = config(&common.join("config"))?;
         let text = |key: &str| config.string(key).map(|value| value.to_string());
         if text("extensions.objectFormat").is_some_and(|format| format != "sha1") {
-            return Err(Failure::new(format!("'{path}' names its objects by SHA-256; this plugin reads only SHA-1")));
+            return Err(Failure::new(format!(
+                "'{path}' names its objects by SHA-256; this plugin reads only SHA-1"
+            )));
         }
         if text("extensions.refStorage").is_some_and(|format| format != "files") {
-            return Err(Failure::new(format!("'{path}' keeps its references in a table; this plugin reads only files")));
+            return Err(Failure::new(format!(
+                "'{path}' keeps its references in a table; this plugin reads only files"
+            )));
         }
         let linked = git_dir != common;
         let bare = !linked && matches!(config.boolean("core.bare"), Ok(Some(true)));
@@ -84,9 +88,9 @@ impl Repo {
 
     /// The folder with the files, which a bare repository has not.
     pub(crate) fn worktree(&self, command: &str) -> Result<&Path> {
-        self.worktree.as_deref().ok_or_else(|| {
-            Failure::command(command, 128, "fatal: this operation must be run in a work tree")
-        })
+        self.worktree
+            .as_deref()
+            .ok_or_else(|| Failure::command(command, 128, "fatal: this operation must be run in a work tree"))
     }
 
     /// A value of the repository's settings.
@@ -96,9 +100,7 @@ impl Repo {
 
     /// A value of a named section, such as the branch `main`'s `remote`.
     pub(crate) fn setting_of(&self, section: &str, name: &str, key: &str) -> Option<String> {
-        self.config
-            .string_by(section, name, key)
-            .map(|value| value.to_str_lossy().into_owned())
+        self.config.string_by(section, name, key).map(|value| value.to_str_lossy().into_owned())
     }
 
     /// A value that is true or false.
@@ -166,8 +168,7 @@ fn config(path: &Path) -> Result<gix_config::File> {
 /// Whether a folder is one of git's own.
 fn is_git_dir(folder: &Path) -> bool {
     let head = std::fs::read(folder.join("HEAD")).unwrap_or_default();
-    let names_a_ref =
-        head.strip_prefix(b"ref:").is_some_and(|rest| rest.trim_start().starts_with(b"refs/"));
+    let names_a_ref = head.strip_prefix(b"ref:").is_some_and(|rest| rest.trim_start().starts_with(b"refs/"));
     let is_id = head.len() >= 40 && head.iter().take(40).all(u8::is_ascii_hexdigit);
     let common = match std::fs::read_to_string(folder.join("commondir")) {
         Ok(common) => normal(&folder.join(common.trim_end_matches(['\r', '\n']))),

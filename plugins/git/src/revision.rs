@@ -103,9 +103,9 @@ pub(crate) fn parse(repo: &Repo, revision: &str) -> Result<Found> {
     Ok(found)
 }
 
-/// The commit that a revision names, as GitPython's `Repo.commit`.
+/// The commit that a revision names or is a tag of.
 pub(crate) fn commit(repo: &Repo, revision: &str) -> Result<ObjectId> {
-    parse(repo, &format!("{revision}^0")).map(|found| found.id)
+    to_commit(repo, parse(repo, revision)?)
 }
 
 /// Where the first sign that is no name stands.
@@ -314,28 +314,24 @@ fn in_index(repo: &Repo, spec: &str) -> Result<Found> {
 
 /// `REV:PATH`.
 fn in_tree(repo: &Repo, object: Found, path: &str) -> Result<Found> {
-    let mut tree = if object.kind == Kind::Tree {
-        object.id
-    } else {
-        repo.commit(&to_commit(repo, object)?)?.tree
-    };
+    let mut tree =
+        if object.kind == Kind::Tree { object.id } else { repo.commit(&to_commit(repo, object)?)?.tree };
     if path.is_empty() {
         return Ok(Found { id: tree, kind: Kind::Tree });
     }
-    let missing =
-        || Failure::new(repr(&format!("Blob or Tree named {} not found", repr(path))));
+    let missing = |name: &str| Failure::new(repr(&format!("Blob or Tree named {} not found", repr(name))));
     let mut parts = path.split('/').peekable();
     while let Some(part) = parts.next() {
         let entries = trees::entries(&repo.objects, &tree)?;
-        let entry = entries.iter().find(|entry| entry.name == part).ok_or_else(missing)?;
+        let entry = entries.iter().find(|entry| entry.name == part).ok_or_else(|| missing(part))?;
         match (parts.peek().is_some(), entry.mode) {
             (true, TREE) => tree = entry.id,
-            (true, _) => return Err(missing()),
+            (true, _) => return Err(missing(path)),
             (false, trees::SUBMODULE) => return Err(objects::missing(&entry.id)),
             (false, _) => return found(repo, entry.id),
         }
     }
-    Err(missing())
+    Err(missing(path))
 }
 
 /// The youngest commit whose message matches, of all or of those that an object leads to.
@@ -353,8 +349,7 @@ fn by_message(repo: &Repo, from: Option<Found>, pattern: &str) -> Result<Found> 
         Some(object) => vec![to_commit(repo, object)?],
         None => history::tips(repo)?,
     };
-    let none =
-        || Failure::bad_name(&format!("No commit found matching message pattern {}", repr(pattern)));
+    let none = || Failure::bad_name(&format!("No commit found matching message pattern {}", repr(pattern)));
     let regex = regex_lite::Regex::new(pattern_text).map_err(|_| none())?;
     for commit in history::Walk::new(repo, &starts)? {
         let commit = commit?;
@@ -386,7 +381,10 @@ fn in_log(repo: &Repo, reference: Option<String>, content: &str) -> Result<Found
     };
     let log = || -> Result<Vec<crate::refs::LogLine>> {
         repo.refs.log(&name)?.ok_or_else(|| {
-            Failure::new(format!("[Errno 2] No such file or directory: '{}/logs/{name}'", repo.git_dir.display()))
+            Failure::new(format!(
+                "[Errno 2] No such file or directory: '{}/logs/{name}'",
+                repo.git_dir.display()
+            ))
         })
     };
     if let Ok(number) = content.parse::<usize>()
@@ -432,7 +430,8 @@ fn upstream(repo: &Repo, reference: Option<String>) -> Result<Found> {
         (None, Head::Detached(_)) => return Err(Failure::bad_name("@{upstream}")),
     };
     let short = branch.strip_prefix("refs/heads/").unwrap_or(&branch);
-    let tracked = tracked_by(repo, short).ok_or_else(|| Failure::bad_name(&format!("{short}@{{upstream}}")))?;
+    let tracked =
+        tracked_by(repo, short).ok_or_else(|| Failure::bad_name(&format!("{short}@{{upstream}}")))?;
     of_reference(repo, &tracked)
 }
 

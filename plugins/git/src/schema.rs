@@ -89,7 +89,8 @@ pub(crate) fn show() -> Value {
 }
 
 pub(crate) fn branch() -> Value {
-    let which = "Whether to list local branches ('local'), remote branches ('remote') or all branches('all').";
+    let which =
+        "Whether to list local branches ('local'), remote branches ('remote') or all branches('all').";
     let sha = |title: &str, not: &str| {
         let words = format!(
             "The commit sha that branch should {not}contain. Do not pass anything to this param if no commit sha is \

@@ -32,9 +32,8 @@ pub(crate) fn log(repo: &Repo, wanted: &Log<'_>) -> Result<Vec<String>> {
         }
     };
     let now = dates::now();
-    let time = |text: Option<&str>| {
-        text.filter(|text| !text.is_empty()).map(|text| dates::approximate(text, &now))
-    };
+    let time =
+        |text: Option<&str>| text.filter(|text| !text.is_empty()).map(|text| dates::approximate(text, &now));
     // Below zero is no bound, as for git.
     let most = usize::try_from(wanted.max_count).ok();
     let commits = history::log(repo, head, most, time(wanted.since), time(wanted.until))?;

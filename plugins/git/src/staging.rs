@@ -26,8 +26,9 @@ struct Spec<'a> {
 impl<'a> Spec<'a> {
     fn new(given: &'a str, root: &str, command: &str) -> Result<Self> {
         if given.is_empty() {
+            // The original looks at the index first.
             return Err(Failure::command(
-                command,
+                &command.replacen("add", "ls-files --stage", 1),
                 128,
                 "fatal: empty string is not a valid pathspec. please use . instead if you meant to match all paths",
             ));
@@ -35,11 +36,16 @@ impl<'a> Spec<'a> {
         if given.contains('\0') {
             return Err(Failure::new("embedded null byte"));
         }
-        let whole = if given.starts_with('/') { absolute(given) } else { absolute(&format!("{root}/{given}")) };
+        let whole =
+            if given.starts_with('/') { absolute(given) } else { absolute(&format!("{root}/{given}")) };
         let inside = whole.strip_prefix(root).filter(|rest| rest.is_empty() || rest.starts_with('/'));
-        let inside =
-            inside.ok_or_else(|| Failure::new(format!("Path '{given}' is outside the repository '{root}'")))?;
-        if given.starts_with(":(") || given.starts_with(":/") || given.starts_with(":!") || given.starts_with(":^") {
+        let inside = inside
+            .ok_or_else(|| Failure::new(format!("Path '{given}' is outside the repository '{root}'")))?;
+        if given.starts_with(":(")
+            || given.starts_with(":/")
+            || given.starts_with(":!")
+            || given.starts_with(":^")
+        {
             return Err(Failure::new(format!(
                 "'{given}' asks for a kind of pattern that this plugin does not know; name files, folders or plain \
                  patterns such as *.txt"
@@ -54,9 +60,9 @@ impl<'a> Spec<'a> {
 
     fn matches(&self, path: &[u8]) -> bool {
         let path = path.strip_suffix(b"/").unwrap_or(path);
-        let within = path.strip_prefix(self.path.as_slice()).is_some_and(|rest| {
-            self.path.is_empty() || rest.is_empty() || rest.starts_with(b"/")
-        });
+        let within = path
+            .strip_prefix(self.path.as_slice())
+            .is_some_and(|rest| self.path.is_empty() || rest.is_empty() || rest.starts_with(b"/"));
         within || (self.is_pattern() && wildmatch(self.path.as_bstr(), path.as_bstr(), Mode::empty()))
     }
 }
@@ -196,11 +202,7 @@ fn ignored(
 /// Makes the index what `HEAD` is.
 pub(crate) fn reset(repo: &Repo) -> Result<()> {
     let Some(tree) = repo.head_tree()? else {
-        return Err(Failure::command(
-            "read-tree HEAD",
-            128,
-            "fatal: Not a valid object name HEAD",
-        ));
+        return Err(Failure::command("read-tree HEAD", 128, "fatal: Not a valid object name HEAD"));
     };
     let leaves = trees::leaves(&repo.objects, Some(&tree))?;
     let mut index = Index::load(repo)?;

@@ -8,6 +8,7 @@ use bstr::ByteSlice as _;
 use gix_hash::ObjectId;
 
 use crate::changes::{self, Change, Sides};
+use crate::differences;
 use crate::failure::{Result, quoted};
 use crate::history;
 use crate::ignores::Ignores;
@@ -16,7 +17,6 @@ use crate::refs::Points;
 use crate::repo::{Head, Repo};
 use crate::revision;
 use crate::trees;
-use crate::differences;
 use crate::worktree::Worktree;
 
 /// What `git status` shows, without the line feed at its end.
@@ -69,7 +69,9 @@ pub(crate) fn text(repo: &Repo) -> Result<String> {
         list(&changed, &mut out);
     }
     if !unknown.is_empty() {
-        out.push_str("Untracked files:\n  (use \"git add <file>...\" to include in what will be committed)\n");
+        out.push_str(
+            "Untracked files:\n  (use \"git add <file>...\" to include in what will be committed)\n",
+        );
         for path in &unknown {
             let _ = writeln!(out, "\t{}", quoted(path.as_bstr()));
         }
@@ -135,7 +137,8 @@ pub(crate) fn detached_from(repo: &Repo, at: ObjectId) -> Result<Option<(String,
 
 fn tracking(repo: &Repo, branch: &str, at: ObjectId, out: &mut String) -> Result<()> {
     let Some(full) = revision::tracked_by(repo, branch) else { return Ok(()) };
-    let name = full.strip_prefix("refs/remotes/").or_else(|| full.strip_prefix("refs/heads/")).unwrap_or(&full);
+    let name =
+        full.strip_prefix("refs/remotes/").or_else(|| full.strip_prefix("refs/heads/")).unwrap_or(&full);
     let Some(theirs) = repo.refs.resolve(&full)? else {
         let _ = write!(
             out,
@@ -232,10 +235,9 @@ fn list(changes: &[Change], out: &mut String) {
 fn unmerged(conflicts: &[Conflict], out: &mut String) {
     let there = |conflict: &Conflict| conflict.stages.map(|stage| stage.is_some());
     let both_deleted = conflicts.iter().any(|conflict| there(conflict) == [true, false, false]);
-    let one_deleted = conflicts
-        .iter()
-        .any(|conflict| matches!(there(conflict), [true, true, false] | [true, false, true]));
-    let not_deleted = conflicts.iter().any(|conflict| there(conflict) != [true, false, false] );
+    let one_deleted =
+        conflicts.iter().any(|conflict| matches!(there(conflict), [true, true, false] | [true, false, true]));
+    let not_deleted = conflicts.iter().any(|conflict| there(conflict) != [true, false, false]);
     out.push_str(match (both_deleted, one_deleted, not_deleted) {
         (false, false, _) => "  (use \"git add <file>...\" to mark resolution)\n",
         (true, false, false) => "  (use \"git rm <file>...\" to mark resolution)\n",

@@ -60,7 +60,9 @@ impl Rules {
     fn add(&mut self, file: &[u8]) {
         for line in file.lines() {
             let mut words = line.fields_with(|c| c == ' ' || c == '\t');
-            let Some(pattern) = words.next().filter(|word| !word.starts_with(b"#") && !word.starts_with(b"[")) else {
+            let Some(pattern) =
+                words.next().filter(|word| !word.starts_with(b"#") && !word.starts_with(b"["))
+            else {
                 continue;
             };
             let attributes: Vec<Attribute> = words.filter_map(attribute).flatten().collect();

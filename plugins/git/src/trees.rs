@@ -144,7 +144,8 @@ fn compare(
             continue;
         }
         let path = below(folder, name.as_bstr());
-        let tree = |entry: &Option<Entry>| entry.as_ref().filter(|entry| entry.mode == TREE).map(|entry| entry.id);
+        let tree =
+            |entry: &Option<Entry>| entry.as_ref().filter(|entry| entry.mode == TREE).map(|entry| entry.id);
         compare(objects, tree(&before).as_ref(), tree(&after).as_ref(), path.as_bstr(), sides, depth + 1)?;
         for (entry, side) in [(before, &mut sides.0), (after, &mut sides.1)] {
             if let Some(entry) = entry.filter(|entry| entry.mode != TREE) {
@@ -188,9 +189,7 @@ fn write_folder(objects: &Objects, files: &[(&BStr, Leaf)], skip: usize) -> Resu
         rest = others;
     }
     // A folder is sorted as if its name ended with a slash.
-    entries.sort_by(|a, b| {
-        gix_object::tree::name_order(&a.name, a.mode == TREE, &b.name, b.mode == TREE)
-    });
+    entries.sort_by(|a, b| gix_object::tree::name_order(&a.name, a.mode == TREE, &b.name, b.mode == TREE));
     let mut data = Vec::new();
     for entry in entries {
         data.extend_from_slice(format!("{:o} ", entry.mode).as_bytes());
@@ -228,8 +227,7 @@ pub(crate) struct Commit {
 pub(crate) fn commit(objects: &Objects, id: &ObjectId) -> Result<Commit> {
     let data = objects.expect(id, Kind::Commit)?;
     let broken = |error: &dyn std::fmt::Display| Failure::corrupt(&id.to_string(), error);
-    let commit =
-        CommitRef::from_bytes(&data, gix_hash::Kind::Sha1).map_err(|error| broken(&error))?;
+    let commit = CommitRef::from_bytes(&data, gix_hash::Kind::Sha1).map_err(|error| broken(&error))?;
     let author = commit.author().map_err(|error| broken(&error))?;
     let time = author.time().unwrap_or_default();
     Ok(Commit {

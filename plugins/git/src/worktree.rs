@@ -71,9 +71,9 @@ impl<'a> Worktree<'a> {
         }
         let parent = folder.rfind("/").map(|end| folder.get(..end).unwrap_or_default().as_bstr());
         let is = parent.is_none_or(|parent| self.is_folder(parent))
-            && self.place(folder).is_ok_and(|place| {
-                std::fs::symlink_metadata(place).is_ok_and(|about| about.is_dir())
-            });
+            && self
+                .place(folder)
+                .is_ok_and(|place| std::fs::symlink_metadata(place).is_ok_and(|about| about.is_dir()));
         self.folders.borrow_mut().insert(folder.to_owned(), is);
         is
     }
@@ -217,9 +217,9 @@ fn link(target: &[u8], place: &Path) -> Result<()> {
     let (directory, rest) = crate::access::opened(place).ok_or_else(|| {
         Failure::new(format!("cannot make the link '{}': it lies in no granted directory", place.display()))
     })?;
-    directory
-        .symlink_at(text, &rest)
-        .map_err(|error| Failure::new(format!("cannot make the link '{}' to '{text}': {error}", place.display())))
+    directory.symlink_at(text, &rest).map_err(|error| {
+        Failure::new(format!("cannot make the link '{}' to '{text}': {error}", place.display()))
+    })
 }
 
 #[cfg(unix)]

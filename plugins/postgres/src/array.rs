@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn what_is_no_array_is_none() {
-        for text in ["", "x", "{", "{1", "{1,", "{\"a}", "{1}x", "{{1}", "{1}{2}", "[0:1]", "{{{{{{{1}}}}}}}"] {
+        for text in ["", "x", "{", "{1", "{1,", "{\"a}", "{1}x", "{{1}", "{1}{2}", "[0:1]", "{{{{{{{1}}}}}}}"]
+        {
             assert_eq!(parse(text), None, "{text}");
         }
     }
@@ -84,8 +85,10 @@ mod tests {
     #[test]
     fn quotes_and_escapes() {
         let Some(Element::List(items)) = parse(r#"{"a,b","c}","d\\e",f}"#) else { panic!("no list") };
-        let texts: Vec<_> =
-            items.iter().map(|item| if let Element::Value(text) = item { text.as_str() } else { "" }).collect();
+        let texts: Vec<_> = items
+            .iter()
+            .map(|item| if let Element::Value(text) = item { text.as_str() } else { "" })
+            .collect();
         assert_eq!(texts, ["a,b", "c}", r"d\e", "f"]);
     }
 }

@@ -92,7 +92,9 @@ impl Catalog<'_> {
             Ok((row, size))
         })?;
         if answer.cut.is_some() {
-            return Err(Failure::other("the database has too many tables to tell; name some in the setting `tables`"));
+            return Err(Failure::other(
+                "the database has too many tables to tell; name some in the setting `tables`",
+            ));
         }
         Ok(answer.rows)
     }
@@ -122,7 +124,9 @@ impl Catalog<'_> {
     /// The one table of this name.
     pub(crate) fn table(&mut self, name: &str) -> Result<Table, Failure> {
         self.tables(Some(name))?.into_iter().next().ok_or_else(|| {
-            Failure::other(format!("there is no table `{name}` that may be read; the resource db://schema lists them"))
+            Failure::other(format!(
+                "there is no table `{name}` that may be read; the resource db://schema lists them"
+            ))
         })
     }
 
@@ -152,9 +156,14 @@ pub(crate) fn quoted(name: &str) -> String {
 
 /// The statement that reads a page of a table, in the order of its primary key if it has one.
 pub(crate) fn page(table: &Table, limit: u32, offset: u64) -> String {
-    let key: Vec<_> = table.columns.iter().filter(|column| column.primary_key).map(|column| quoted(&column.name)).collect();
+    let key: Vec<_> =
+        table.columns.iter().filter(|column| column.primary_key).map(|column| quoted(&column.name)).collect();
     let order = if key.is_empty() { String::new() } else { format!(" ORDER BY {}", key.join(", ")) };
-    format!("SELECT * FROM {}.{}{order} LIMIT {limit} OFFSET {offset}", quoted(&table.schema), quoted(&table.name))
+    format!(
+        "SELECT * FROM {}.{}{order} LIMIT {limit} OFFSET {offset}",
+        quoted(&table.schema),
+        quoted(&table.name)
+    )
 }
 
 #[cfg(test)]

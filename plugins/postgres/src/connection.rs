@@ -72,7 +72,9 @@ impl Connection {
     /// Dials each address of the server in turn. Nothing is said yet.
     pub(crate) fn dial(server: &Server) -> Result<Self> {
         let at = format!("{}:{}", server.host, server.port);
-        let cannot = |error: std::io::Error| Error::from(error).context(format!("cannot connect to PostgreSQL at {at}"));
+        let cannot = |error: std::io::Error| {
+            Error::from(error).context(format!("cannot connect to PostgreSQL at {at}"))
+        };
         let addresses = (server.host.as_str(), server.port).to_socket_addrs().map_err(cannot)?;
         let mut last = std::io::Error::other("the name has no address");
         for address in addresses {
@@ -124,7 +126,9 @@ impl Connection {
             }
             match Message::parse(&mut self.input).map_err(|error| self.broken(&error))? {
                 Some(
-                    Message::NoticeResponse(_) | Message::NotificationResponse(_) | Message::ParameterStatus(_),
+                    Message::NoticeResponse(_)
+                    | Message::NotificationResponse(_)
+                    | Message::ParameterStatus(_),
                 ) => {}
                 Some(message) => return Ok(message),
                 None => {
@@ -258,7 +262,8 @@ impl Drop for Connection {
 }
 
 fn read_columns(body: &RowDescriptionBody) -> Result<Vec<Column>, Failure> {
-    let columns = body.fields().map(|field| Ok(Column { name: field.name().to_owned(), type_oid: field.type_oid() }));
+    let columns =
+        body.fields().map(|field| Ok(Column { name: field.name().to_owned(), type_oid: field.type_oid() }));
     Ok(columns.collect()?)
 }
 

@@ -78,7 +78,9 @@ fn scram(connection: &mut Connection, server: &Server, body: &AuthenticationSasl
     connection.send()?;
     let wrong = |error: std::io::Error| {
         let error = Error::failed(error);
-        Failure::Other(error.context("the server's side of the log-in does not hold, so it may be somebody else's"))
+        Failure::Other(
+            error.context("the server's side of the log-in does not hold, so it may be somebody else's"),
+        )
     };
     match connection.receive()? {
         Message::AuthenticationSaslContinue(body) => scram.update(body.data()).map_err(wrong)?,

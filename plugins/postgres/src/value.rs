@@ -90,7 +90,8 @@ fn point(text: &str) -> Json {
 /// `<(1,2),3>`
 fn circle(text: &str) -> Json {
     let parts = text.strip_prefix("<(").and_then(|text| text.strip_suffix('>')?.split_once("),"));
-    let Some(((x, y), radius)) = parts.and_then(|(centre, radius)| Some((centre.split_once(',')?, radius))) else {
+    let Some(((x, y), radius)) = parts.and_then(|(centre, radius)| Some((centre.split_once(',')?, radius)))
+    else {
         return Json::Null;
     };
     Json::from([("x", number(x)), ("y", number(y)), ("radius", number(radius))])

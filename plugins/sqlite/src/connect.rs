@@ -88,9 +88,13 @@ fn to_read_alone(path: &str) -> Result<Database, Failure> {
                 std::thread::sleep(PAUSE);
                 continue;
             }
-            Found::Journal => "a writer is at work or was interrupted; open it once with something that may write",
-            Found::Log => "it has a write-ahead log, which only whoever may write can read; grant the directory read-write, \
-                           or run `PRAGMA journal_mode = DELETE` on it",
+            Found::Journal => {
+                "a writer is at work or was interrupted; open it once with something that may write"
+            }
+            Found::Log => {
+                "it has a write-ahead log, which only whoever may write can read; grant the directory read-write, \
+                           or run `PRAGMA journal_mode = DELETE` on it"
+            }
             Found::Nothing => "there is no such file, and none may be made",
         };
         return Err(Failure::database(format!("unable to open database file {path}: {why}")));
@@ -117,7 +121,8 @@ fn look(path: &str) -> Result<Found, Failure> {
 
 fn to_read(path: &str, file: File) -> Result<Database, Failure> {
     let uri = format!("file:{}?immutable=1", utf8_percent_encode(path, IN_A_URI));
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags_and_vfs(uri, flags, LAYER)?;
     ready(connection, file)
 }
@@ -149,7 +154,9 @@ fn may_not(error: &io::Error) -> bool {
 
 fn unable(path: &str, error: &io::Error) -> Failure {
     Failure::database(match error.kind() {
-        ErrorKind::ResourceBusy => format!("database is locked: {path} is in use by another process; try again"),
+        ErrorKind::ResourceBusy => {
+            format!("database is locked: {path} is in use by another process; try again")
+        }
         ErrorKind::IsADirectory => format!("unable to open database file: {path} is a directory"),
         _ => format!("unable to open database file {path}: {error}"),
     })

@@ -7,7 +7,8 @@ const NAME: &str = "sqlite_mcp_server.db";
 
 /// The path of the database, as the plugin sees it.
 pub(crate) fn database() -> Result<String, Failure> {
-    let set = kennel_sdk::setting::<String>("db-path").map_err(|error| Failure::refused(error.to_string()))?;
+    let set =
+        kennel_sdk::setting::<String>("db-path").map_err(|error| Failure::refused(error.to_string()))?;
     choose(set, granted().into_iter().next())
 }
 

@@ -66,12 +66,14 @@ git rm -q link
 printf 'not a link\n' > link
 git add -A
 commit -m 'Renames, modes and types'
-printf 'latin: \344\n' > latin.txt
+printf 'plain\n' > latin.txt
 git add -A
 commit -m 'Ümläute'
 git checkout -q -b clash HEAD~1
 printf 'clash\n' > latin.txt
 printf 'from the branch\n' > untracked.txt
+# Where no diff with the working tree meets it: the reference never answers one that is not UTF-8.
+printf 'latin: \344\n' > latin-1.txt
 mkdir -p deep/er
 printf 'deep\n' > deep/er/file.txt
 git add -A
@@ -106,6 +108,9 @@ cd more
 mkdir plain
 begin unborn
 printf 'first\n' > first.txt
+cd ..
+
+begin empty
 cd ..
 
 begin conflict
