@@ -69,10 +69,7 @@ fn home(server: &Postgres, user: &str, more: &str) -> Home {
 }
 
 fn config(server: &Postgres, user: &str, more: &str) -> String {
-    format!(
-        "[plugins.postgres]\nprefix = \"\"\n{more}{}",
-        grants(server, user).map(|(_, lines)| lines).concat()
-    )
+    format!("{FIRST}{more}{}", grants(server, user).map(|(_, lines)| lines).concat())
 }
 
 /// All that the plugin needs.
@@ -504,25 +501,37 @@ fn only_the_tables_that_are_set_are_read() {
 #[test]
 fn each_way_to_log_in_works_and_a_wrong_word_does_not() {
     let server = Postgres::start(SETUP);
-    for user in ["reader", "hashed", "plain", "trusting"] {
-        let (_home, client) = serve(home(&server, user, ""));
-        let rows = said(&client, "query", &json!({ "sql": "SELECT current_user AS me" }));
+    let home = Home::new("postgres").env("WORD", PASSWORD).env("WRONG", "not the word");
+    // One component under many names, each with a user of its own.
+    let mut config = String::new();
+    let mut add = |name: &str, user: &str, word: Option<&str>| {
+        home.plugin_as("postgres", name);
+        let [tcp, env, secret] = grants(&server, user).map(|(_, lines)| lines);
+        let secret = word.map(|word| secret.replace("env:WORD", &format!("env:{word}"))).unwrap_or_default();
+        let lines = format!("[plugins.postgres.limits]\ndeadline = \"3m\"\n{tcp}{env}{secret}");
+        config += &lines.replace("plugins.postgres", &format!("plugins.{name}"));
+    };
+    let users = ["reader", "hashed", "plain", "trusting"];
+    for user in users {
+        add(user, user, Some("WORD"));
+    }
+    for user in ["reader", "hashed", "plain", "absent"] {
+        add(&format!("wrong-{user}"), user, Some("WRONG"));
+    }
+    add("silent", "reader", None);
+    home.config(&config).approve();
+    let (_home, client) = serve(home);
+    for user in users {
+        let rows = said(&client, &format!("{user}__query"), &json!({ "sql": "SELECT current_user AS me" }));
         assert_eq!(serde_json::from_str::<Value>(&rows).unwrap(), json!([{ "me": user }]));
     }
-    for user in ["reader", "hashed", "plain", "nobody"] {
-        let home = Home::new("postgres").env("WORD", "not the word");
-        home.plugin("postgres").config(&config(&server, user, "")).approve();
-        let (_home, client) = serve(home);
-        let refused = client.refused("query", &json!({ "sql": "SELECT 1" }));
+    for user in ["reader", "hashed", "plain", "absent"] {
+        let refused = client.refused(&format!("wrong-{user}__query"), &json!({ "sql": "SELECT 1" }));
         assert_eq!(refused, format!("password authentication failed for user \"{user}\""));
     }
-    // No word at all, and a place that is no PostgreSQL's.
-    let home = Home::new("postgres");
-    let [tcp, env, _] = grants(&server, "reader").map(|(_, lines)| lines);
-    home.plugin("postgres").config(&format!("{FIRST}{tcp}{env}")).approve();
-    let (_home, client) = serve(home);
-    let refused = client.refused("query", &json!({ "sql": "SELECT 1" }));
+    let refused = client.refused("silent__query", &json!({ "sql": "SELECT 1" }));
     assert!(refused.contains("grant the secret PGPASSWORD"), "{refused}");
+    assert!(!client.stderr().contains(PASSWORD), "the log holds the password");
 }
 
 #[test]
@@ -559,7 +568,7 @@ fn it_holds_nothing_that_it_does_not_need() {
     let server = Postgres::start(SETUP);
     each_grant_is_needed(
         "postgres",
-        "[plugins.postgres]\nprefix = \"\"\n",
+        FIRST,
         &grants(&server, "reader"),
         Some(("WORD", PASSWORD)),
         |client| {
