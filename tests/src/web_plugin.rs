@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, words};
 use crate::home::Home;
-use crate::rights::each_grant_is_needed;
+use crate::grants::each_grant_is_needed;
 use crate::web::{Answer, WebServer};
 
 /// The value that the host puts into requests.
