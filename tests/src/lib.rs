@@ -34,6 +34,7 @@ pub use attacker::Attacker;
 pub use bystander::{Bystander, CALM, Waits};
 pub use client::{Client, MODERN, Reply, modern_meta, refusal, words};
 pub use flood::{Flood, Flooded};
+pub use grants::each_grant_is_needed;
 pub use home::{Home, Run, run_to_end, wat_bytes};
 pub use http::{
     HttpConnection, HttpRequest, HttpResponse, HttpServer, HttpSession, SseEvent, initialize_message,
@@ -45,6 +46,5 @@ pub use paths::{
 };
 pub use postgres::Postgres;
 pub use process::cpu_time;
-pub use grants::each_grant_is_needed;
 pub use trial::Trial;
 pub use wire::Wire;

@@ -125,7 +125,12 @@ impl Answer {
         Self { pieces: pieces.into_iter().map(Into::into).collect(), pause, ..Self::status(200) }
     }
 
-    /// Adds a header field.
+    /// 200 with a text, on a connection of its own.
+    pub fn once_only(text: &str) -> Self {
+        Self::status(200).header("connection", "close").body(text)
+    }
+
+    /// Adds a header field; after `connection: close` the server hangs up.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -341,7 +346,8 @@ fn serve<S: Read + Write>(stream: S, shared: &Shared, dialled: IpAddr) -> io::Re
         let answer = once.unwrap_or_else(|| (shared.handler)(&asked));
         answer.write(stream.get_mut())?;
         stream.get_mut().flush()?;
-        if answer.cut {
+        let closes = answer.headers.iter().any(|(name, value)| name == "connection" && value == "close");
+        if answer.cut || closes {
             break;
         }
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::client::{Client, words};
-use crate::home::Home;
 use crate::grants::each_grant_is_needed;
+use crate::home::Home;
 use crate::web::{Answer, WebServer};
 
 /// The value that the host puts into requests.
@@ -75,7 +75,7 @@ impl WebPlugin {
     /// setting.
     #[track_caller]
     pub fn needs_its_grants(&self, server: &WebServer, works: impl Fn(&Client) -> Result<(), String>) {
-        let secret = self.secret.map(|_| ("KEY", KEY));
+        let secret = Some(("KEY", KEY));
         each_grant_is_needed(self.name, &self.first(server), &self.grants(server), secret, works);
     }
 

@@ -4,52 +4,32 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use kennel_tests::asker::{accept, modern, state};
+use kennel_tests::web::{Answer, WebServer};
 use kennel_tests::{Client, Home, HttpServer, Reply, modern_request, words};
 use serde_json::{Value, json};
 
-/// A server that answers every request with `reached`, and remembers their first lines.
+/// A server that answers every request with `reached`.
 struct Server {
+    web: WebServer,
     port: u16,
-    got: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = Self { port: listener.local_addr().unwrap().port(), got: Arc::default() };
-        let got = Arc::clone(&server.got);
-        std::thread::spawn(move || {
-            for mut stream in listener.incoming().flatten() {
-                let mut lines = BufReader::new(stream.try_clone().unwrap());
-                let mut line = String::new();
-                if lines.read_line(&mut line).is_ok() && !line.is_empty() {
-                    got.lock().unwrap().push(line.trim().to_owned());
-                    let mut header = String::new();
-                    while lines.read_line(&mut header).is_ok_and(|read| read > 2) {
-                        header.clear();
-                    }
-                    let _ = stream.write_all(
-                        b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\nconnection: close\r\n\r\nreached",
-                    );
-                }
-            }
-        });
-        server
+        let web = WebServer::clear(|_| Answer::once_only("reached"));
+        Self { port: web.port(), web }
     }
 
     /// The requests so far.
     fn got(&self) -> usize {
-        self.got.lock().unwrap().len()
+        self.web.asked().len()
     }
 
     fn request(&self, method: &str, path: &str) -> Value {
-        json!({"method": method, "scheme": "http", "authority": format!("127.0.0.1:{}", self.port), "path": path})
+        json!({"method": method, "scheme": "http", "authority": self.web.authority(), "path": path})
     }
 }
 
@@ -432,27 +412,19 @@ fn what_was_allowed_ends_with_what_it_was_allowed_to() {
     until("no approval, no question", &is_denied);
 }
 
-/// A server that takes requests and never answers.
-fn silent() -> (u16, std::sync::mpsc::Receiver<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
+/// A server that takes requests and does not answer while the test lasts.
+fn silent() -> (Server, std::sync::mpsc::Receiver<()>) {
     let (tell, told) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let mut open = Vec::new();
-        for stream in listener.incoming().flatten() {
-            let mut line = String::new();
-            let _ = BufReader::new(stream.try_clone().unwrap()).read_line(&mut line);
-            open.push(stream);
-            let _ = tell.send(());
-        }
+    let web = WebServer::clear(move |_| {
+        let _ = tell.send(());
+        Answer::once_only("too late").slow(Duration::from_secs(600))
     });
-    (port, told)
+    (Server { port: web.port(), web }, told)
 }
 
 #[test]
 fn a_call_under_an_answer_ends_when_nobody_is_to_be_asked() {
-    let (port, told) = silent();
-    let server = Server { port, got: Arc::default() };
+    let (server, told) = silent();
     let more = "limits = { deadline = \"40s\" }";
     let home = home("asking-flight", &server, more);
     let client = home.serve();

@@ -4,56 +4,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
-use std::sync::{Arc, Mutex};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use kennel_tests::web::{Answer, WebServer};
 use kennel_tests::{Bystander, Client, Home, Names, in_own_network, words};
 use serde_json::{Value, json};
 
-/// A web server that answers every request with `reached`, and remembers who was asked for what.
-struct Server {
-    port: u16,
-    /// The address that was dialled, for each connection, whether or not a request came.
-    dialled: Arc<Mutex<Vec<IpAddr>>>,
-    requests: Arc<Mutex<Vec<String>>>,
-}
-
-impl Server {
-    fn start(address: &str) -> Self {
-        let listener = TcpListener::bind(address).unwrap();
-        let server = Self {
-            port: listener.local_addr().unwrap().port(),
-            dialled: Arc::default(),
-            requests: Arc::default(),
-        };
-        let (dialled, requests) = (Arc::clone(&server.dialled), Arc::clone(&server.requests));
-        std::thread::spawn(move || {
-            for mut stream in listener.incoming().flatten() {
-                dialled.lock().unwrap().push(stream.local_addr().unwrap().ip().to_canonical());
-                let mut line = String::new();
-                let mut lines = BufReader::new(stream.try_clone().unwrap());
-                if lines.read_line(&mut line).is_ok() && !line.is_empty() {
-                    requests.lock().unwrap().push(line.trim().to_owned());
-                    let mut header = String::new();
-                    while lines.read_line(&mut header).is_ok_and(|read| read > 2) {
-                        header.clear();
-                    }
-                    let _ = stream.write_all(
-                        b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\nconnection: close\r\n\r\nreached",
-                    );
-                }
-            }
-        });
-        server
-    }
-
-    fn dialled(&self) -> Vec<IpAddr> {
-        // What was sent to loopback has arrived by then, and nothing can be waited for that must not come.
-        std::thread::sleep(Duration::from_millis(100));
-        self.dialled.lock().unwrap().clone()
-    }
+/// A web server that answers every request with `reached`.
+fn web_server(address: &str) -> WebServer {
+    WebServer::clear_at(address, |_| Answer::once_only("reached"))
 }
 
 fn home(name: &str, config: &str) -> (Home, Client) {
@@ -92,17 +52,17 @@ fn reached(client: &Client, request: &Value) {
 /// Row 17. Without a grant nothing leaves: no request, no socket of either kind, no look-up.
 #[test]
 fn without_a_grant_no_packet_leaves() {
-    let server = Server::start("127.0.0.1:0");
+    let server = web_server("127.0.0.1:0");
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     udp.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     let (_home, client) = home("no-network", "");
-    let authority = format!("127.0.0.1:{}", server.port);
+    let authority = format!("127.0.0.1:{}", server.port());
     let said = Bystander::beside(&client, || refused(&client, &request("GET", "http", &authority, "/")));
     assert!(said.contains(&format!("GET http://{authority}/ was not granted to `attacker`")), "{said}");
     assert!(said.contains("it holds no outbound HTTP") && said.contains("kennel.toml"), "{said}");
 
     Bystander::beside(&client, || {
-        for port in [server.port, udp.local_addr().unwrap().port()] {
+        for port in [server.port(), udp.local_addr().unwrap().port()] {
             let said =
                 words(&client.call("attacker__socket", &json!({ "address": format!("127.0.0.1:{port}") })));
             assert!(said.lines().count() >= 2, "{said}");
@@ -124,20 +84,20 @@ fn without_a_grant_no_packet_leaves() {
 /// Row 17. With a grant everything beside it is refused, and the reason is named.
 #[test]
 fn beside_a_grant_nothing_is_granted() {
-    let (server, other) = (Server::start("127.0.0.1:0"), Server::start("127.0.0.1:0"));
-    let base = format!("http://127.0.0.1:{}/ok", server.port);
+    let (server, other) = (web_server("127.0.0.1:0"), web_server("127.0.0.1:0"));
+    let base = format!("http://127.0.0.1:{}/ok", server.port());
     let (_home, client) = home(
         "one-grant",
         &format!(
             "[plugins.attacker.env]\nTARGET = \"http://127.0.0.1:{}\"\n[[plugins.attacker.http]]\nurl = \"{base}\"\nmethods = [\"GET\"]\n",
-            server.port
+            server.port()
         ),
     );
-    let at = format!("127.0.0.1:{}", server.port);
+    let at = format!("127.0.0.1:{}", server.port());
     reached(&client, &request("GET", "http", &at, "/ok"));
     reached(&client, &request("GET", "http", &at, "/ok/deeper?q=1"));
     let allowed = server.dialled().len();
-    let elsewhere = format!("127.0.0.1:{}", other.port);
+    let elsewhere = format!("127.0.0.1:{}", other.port());
     Bystander::beside(&client, || {
         for (request, why) in [
             (request("GET", "http", &elsewhere, "/ok"), "another port"),
@@ -180,8 +140,8 @@ fn beside_a_grant_nothing_is_granted() {
 /// Row 18. A grant of one address is not a grant of its other spellings or its neighbours.
 #[test]
 fn odd_spellings_of_local_addresses_are_refused() {
-    let server = Server::start("127.0.0.1:0");
-    let port = server.port;
+    let server = web_server("127.0.0.1:0");
+    let port = server.port();
     let (_home, client) = home(
         "spellings",
         &format!(
@@ -279,7 +239,7 @@ fn a_name_that_rebinds_reaches_nothing_local() {
     if !in_own_network("a_name_that_rebinds_reaches_nothing_local") {
         return;
     }
-    let (names, server) = (Names::start(), Server::start("[::]:80"));
+    let (names, server) = (Names::start(), web_server("[::]:80"));
     let (_home, client) = home("rebinding", GOOD);
     let good = request("GET", "http", "good.test", "/");
     // Public first, loopback ever after: the one question of a request decides where it goes.
@@ -315,7 +275,7 @@ fn a_granted_name_with_a_local_address_reaches_nothing() {
     if !in_own_network("a_granted_name_with_a_local_address_reaches_nothing") {
         return;
     }
-    let (names, server) = (Names::start(), Server::start("[::]:80"));
+    let (names, server) = (Names::start(), web_server("[::]:80"));
     let (_home, client) = home("local-names", GOOD);
     let good = request("GET", "http", "good.test", "/");
     Bystander::beside(&client, || {

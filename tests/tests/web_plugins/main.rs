@@ -16,3 +16,4 @@ mod openai;
 mod sentry;
 mod slack;
 mod weather;
+mod weather_us;
