@@ -6,12 +6,62 @@ use crate::home::Home;
 
 /// Does a job with all of a plugin's grants, and then with each left out in turn.
 ///
-/// `grants` are pieces of `kennel.toml` that follow the line `[plugins.NAME]` in this order; what is no grant (a setting, say) stands in
-/// `always`. `job` is done over a fresh Kennel each time, whose tools have no prefix.
+/// `first` begins `kennel.toml`; `grants` are a name for messages and the lines that follow. `secret` is a variable of the
+/// host's. The job is done over a fresh Kennel each time, and over a fresh home when it keeps
+/// anything. Gives what was said without each, in order.
 ///
 /// # Panics
-/// When the job fails with all of them, or is done without one of them, or when Kennel does not say what is missing: the failure's text has to name
-/// what was left out, by the word that goes with it.
+/// When the job fails with all of them, or is done without one of them.
+#[track_caller]
+pub fn each_grant_is_needed(
+    plugin: &str,
+    first: &str,
+    grants: &[(&str, String)],
+    secret: Option<(&str, &str)>,
+    job: impl Fn(&Client) -> Result<(), String>,
+) -> Vec<String> {
+    assert!(!grants.is_empty(), "`{plugin}` is said to need no grant");
+    let make = || {
+        let home = Home::new(plugin);
+        match secret {
+            Some((name, value)) => home.env(name, value),
+            None => home,
+        }
+    };
+    // What is kept from one run would answer the next; without a store one home does, which compiles once.
+    let keeps = grants.iter().any(|(_, lines)| lines.contains("state"));
+    let shared = make();
+    let without = |left_out: Option<usize>| {
+        let own = keeps.then(make);
+        let home = own.as_ref().unwrap_or(&shared);
+        // A secret is for a place that is granted: without the place there can be no secret either.
+        let no_place = left_out.is_some_and(|at| grants[at].0 == "http");
+        let kept = grants
+            .iter()
+            .enumerate()
+            .filter(|(at, (name, _))| Some(*at) != left_out && !(no_place && *name == "secrets"));
+        let lines: String = kept.map(|(_, (_, lines))| lines.as_str()).collect();
+        home.plugin(plugin).config(&format!("{first}{lines}")).approve();
+        let client = home.serve();
+        client.initialize();
+        job(&client)
+    };
+    if let Err(why) = without(None) {
+        panic!("`{plugin}` fails with all its grants: {why}");
+    }
+    let each = grants.iter().enumerate();
+    each.map(|(at, (name, _))| match without(Some(at)) {
+        Ok(()) => panic!("`{plugin}` works without its grant `{name}`, so it does not need it"),
+        Err(why) => why,
+    })
+    .collect()
+}
+
+/// The same for a plugin whose tools have no prefix, with a check that Kennel says what is missing: `grants` are
+/// the words for it, and lines of `kennel.toml`; what is no grant (a setting, say) stands in `always`.
+///
+/// # Panics
+/// As above, and when a failure's text lacks the words.
 #[track_caller]
 pub fn each_is_needed(
     plugin: &str,
@@ -19,25 +69,11 @@ pub fn each_is_needed(
     grants: &[(&str, &str)],
     job: impl Fn(&Client) -> Result<(), String>,
 ) {
-    let with = |left_out: Option<usize>| {
-        let home = Home::new("grants");
-        let pieces = grants.iter().enumerate().filter(|(at, _)| Some(*at) != left_out);
-        let granted: String = pieces.map(|(_, (_, piece))| format!("{piece}\n")).collect();
-        home.plugin(plugin)
-            .config(&format!("[plugins.{plugin}]\nprefix = \"\"\n{always}\n{granted}"))
-            .approve();
-        let client = home.serve();
-        client.initialize();
-        job(&client)
-    };
-    with(None).unwrap_or_else(|why| panic!("{plugin} with all its grants: {why}"));
-    for (at, (word, piece)) in grants.iter().enumerate() {
-        match with(Some(at)) {
-            Ok(()) => panic!("{plugin} does not need {piece:?}"),
-            Err(why) => {
-                assert!(why.contains(word), "{plugin} without {piece:?} does not say {word:?}: {why}")
-            }
-        }
+    let lines: Vec<_> = grants.iter().map(|(words, lines)| (*words, format!("{lines}\n"))).collect();
+    let first = format!("[plugins.{plugin}]\nprefix = \"\"\n{always}\n");
+    let said = each_grant_is_needed(plugin, &first, &lines, None, job);
+    for (why, (words, lines)) in said.iter().zip(grants) {
+        assert!(why.contains(words), "{plugin} without {lines:?} does not say {words:?}: {why}");
     }
 }
 

@@ -19,10 +19,13 @@ mod http;
 mod network;
 pub mod nws;
 mod paths;
+pub mod postgres;
 pub mod process;
 pub mod real;
 pub mod report;
 mod trial;
+pub mod web;
+pub mod web_plugin;
 #[cfg_attr(not(feature = "schemas"), path = "wire_unchecked.rs")]
 mod wire;
 
@@ -40,6 +43,8 @@ pub use network::{Names, in_own_network};
 pub use paths::{
     clients_dir, hostile_file, kennel_bin, node, plugin_file, python, python_mcp1, source_root, target_dir,
 };
+pub use postgres::Postgres;
 pub use process::cpu_time;
+pub use grants::each_grant_is_needed;
 pub use trial::Trial;
 pub use wire::Wire;

@@ -232,6 +232,23 @@ fn a_lock_ends_with_its_call_however_that_ends() {
     assert_eq!(read(&connect(&home), "SELECT count(*) AS n FROM t"), "[{'n': 0}]");
 }
 
+/// An instance that may live for more calls is not kept with its lock.
+#[test]
+fn a_lock_ends_with_its_call_where_instances_live_longer() {
+    let files = Home::new("sqlite-files");
+    let folder = files.folder("db");
+    let limits = "limits = { instance-calls = 100, instance-idle = \"10m\" }";
+    let home = home(&folder, "read-write", limits);
+    let client = connect(&home);
+    create(&client, "CREATE TABLE t (a)");
+    let mut other = Other::open(&folder.join("x.db"), 0.0);
+    for n in 1..=3 {
+        write(&client, "INSERT INTO t VALUES (1)");
+        assert_eq!(other.run("INSERT INTO t VALUES (2)"), json!([]), "turn {n}");
+    }
+    assert_eq!(read(&client, "SELECT count(*) AS n FROM t"), "[{'n': 6}]");
+}
+
 /// Two hosts and two `sqlite3` write and read the same file at once: every row that was acknowledged is there, once.
 #[test]
 fn writers_at_once_never_corrupt() {

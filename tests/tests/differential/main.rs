@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod filesystem;
+mod git;
 mod memory;
 mod sequential_thinking;
 mod server;
@@ -31,6 +32,7 @@ macro_rules! compared {
 mod compared {
     compared! {
         filesystem: crate::filesystem::Filesystem;
+        git: crate::git::Git;
         memory: crate::memory::Memory;
         sequential_thinking: crate::sequential_thinking::SequentialThinking;
         sqlite: crate::sqlite::Sqlite;

@@ -141,6 +141,14 @@ pub struct Call {
     locks: Locks,
 }
 
+impl Call {
+    /// Whether it holds a lock, which is for one call and given back with this.
+    #[must_use]
+    pub fn holds_a_lock(&self) -> bool {
+        !self.locks.is_empty()
+    }
+}
+
 /// An open descriptor: under which grant, and for a file the proof that it is open.
 #[derive(Clone)]
 struct Held {

@@ -54,6 +54,11 @@ pub(super) struct Locks {
 }
 
 impl Locks {
+    /// Whether it holds none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// Sees to it that the call has this lock on the file; waits for others for at most 5 s.
     pub(super) async fn take(&mut self, file: &Arc<Opened>, hold: Hold) -> Result<(), Refused> {
         match self.held.get(&file.inode()) {
