@@ -11,6 +11,7 @@ use crate::failure::{Failure, Result, quoted};
 use crate::identity;
 use crate::ignores::Ignores;
 use crate::index::{Index, Staged};
+use crate::refs::Points;
 use crate::repo::{Head, Repo};
 use crate::revision::{self, no_flag};
 use crate::trees::{self, SUBMODULE};
@@ -46,11 +47,11 @@ pub(crate) fn checkout(repo: &Repo, name: &str) -> Result<String> {
     let who = identity::of_log(repo);
     let to = branch.as_deref().and_then(|branch| branch.strip_prefix("refs/heads/")).unwrap_or(name);
     let why = format!("checkout: moving from {from} to {to}");
-    match &branch {
-        Some(branch) => repo.refs.switch(branch, before, id, &why, &who)?,
+    match branch {
+        Some(branch) => repo.refs.switch(&Points::To(branch), before, id, &why, &who)?,
         // To where it is.
         None if matches!(name, "HEAD" | "@") => {}
-        None => repo.refs.detach(id, &why, &who)?,
+        None => repo.refs.switch(&Points::At(id), before, id, &why, &who)?,
     }
     Ok(match repo.head()? {
         Head::Branch(name, _) => {

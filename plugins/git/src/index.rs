@@ -1,9 +1,7 @@
 //! The index: what is staged. Reading it, changing entries, and replacing the file under git's own lock.
 //! Must not read the files that it is about.
 
-use std::fs::{Metadata, OpenOptions};
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::fs::Metadata;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bstr::{BStr, BString, ByteSlice};
@@ -12,6 +10,7 @@ use gix_index::State;
 use gix_index::entry::{Flags, Mode, Stat, stat};
 
 use crate::failure::{Failure, Result};
+use crate::lock::Lock;
 use crate::repo::Repo;
 use crate::trees::{Leaf, Leaves};
 
@@ -168,7 +167,20 @@ impl Index {
             }
         }
         let path = repo.git_dir.join("index");
-        let lock = Lock::take(repo.git_dir.join("index.lock"), command)?;
+        let lock = repo.git_dir.join("index.lock");
+        let lock = Lock::take(lock.clone())?.ok_or_else(|| {
+            Failure::command(
+                command,
+                128,
+                &format!(
+                    "fatal: Unable to create '{}': File exists.\n\nAnother git process seems to be running in this \
+                     repository, e.g.\nan editor opened by 'git commit'. Please make sure all processes\nare terminated \
+                     then try again. If it still fails, a git process\nmay have crashed in this repository \
+                     earlier:\nremove the file manually to continue.",
+                    lock.display()
+                ),
+            )
+        })?;
         let mut bytes = Vec::new();
         self.state
             .write_to(&mut bytes, gix_index::write::Options::default())
@@ -179,45 +191,6 @@ impl Index {
         let end = hasher.try_finalize().map_err(|error| Failure::corrupt("index", error))?;
         bytes.extend_from_slice(end.as_slice());
         lock.replace(&path, &bytes)
-    }
-}
-
-/// A file `NAME.lock` that keeps others from changing `NAME`; removed when it is not used.
-struct Lock {
-    path: PathBuf,
-}
-
-impl Lock {
-    fn take(path: PathBuf, command: &str) -> Result<Self> {
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(_) => Ok(Self { path }),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(Failure::command(
-                command,
-                128,
-                &format!(
-                    "fatal: Unable to create '{}': File exists.\n\nAnother git process seems to be running in this \
-                     repository, e.g.\nan editor opened by 'git commit'. Please make sure all processes\nare terminated \
-                     then try again. If it still fails, a git process\nmay have crashed in this repository \
-                     earlier:\nremove the file manually to continue.",
-                    path.display()
-                ),
-            )),
-            Err(error) => Err(Failure::io("write", &path, &error)),
-        }
-    }
-
-    fn replace(self, target: &std::path::Path, bytes: &[u8]) -> Result<()> {
-        let failed = |error: std::io::Error| Failure::io("write", target, &error);
-        let mut file = OpenOptions::new().write(true).truncate(true).open(&self.path).map_err(failed)?;
-        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-        std::fs::rename(&self.path, target).map_err(failed)
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Gone already when it took the other's place.
-        let _ = std::fs::remove_file(&self.path);
     }
 }
 

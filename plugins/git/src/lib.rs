@@ -14,6 +14,7 @@ mod history;
 mod identity;
 mod ignores;
 mod index;
+mod lock;
 mod objects;
 mod packs;
 mod patch;

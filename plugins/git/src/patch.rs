@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(patch("a", "a\n", 3), "@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+a\n");
         assert_eq!(
             patch("f() {\n 1\n 2\n 3\n}\n", "f() {\n 1\n 2\n 4\n}\n", 1),
-            "@@ -3,3 +3,3 @@ f() {\n 2\n- 3\n+ 4\n }\n"
+            "@@ -3,3 +3,3 @@ f() {\n  2\n- 3\n+ 4\n }\n"
         );
         assert_eq!(
             patch("f() {\n 1\n 2\n 3\n}\n", "f() {\n 1\n 2\n 4\n}\n", 0),

@@ -1,19 +1,19 @@
 //! The references of a repository: what a name points at, all of them, and changing one with its log.
+//! Changes are written here and not by `gix-ref`, whose temporary files need a process id, which a sandbox has not.
 //! Must not know what is in an object.
 
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use bstr::{BString, ByteSlice as _};
+use bstr::ByteSlice as _;
 use gix_actor::Signature;
 use gix_hash::ObjectId;
-use gix_lock::acquire::Fail;
 use gix_ref::file::Store;
 use gix_ref::store::WriteReflog;
-use gix_ref::transaction::{Change, LogChange, PreviousValue, RefEdit, RefLog};
 use gix_ref::{FullName, Target};
 
 use crate::failure::{Failure, Result};
+use crate::lock::Lock;
 
 /// How many symbolic references may follow one another, as in git.
 const DEEPEST: usize = 5;
@@ -93,7 +93,24 @@ impl Refs {
 
     /// Makes a branch.
     pub(crate) fn make(&self, name: &str, at: ObjectId, why: &str, who: &Signature) -> Result<()> {
-        self.change(name, at, PreviousValue::MustNotExist, false, why, who)
+        full_name(name)?;
+        let lock = self.lock(name)?;
+        if self.get(name)?.is_some() {
+            return Err(Failure::new(format!("the reference '{name}' exists already")));
+        }
+        // Nothing may be a reference and a folder of others.
+        let folder = format!("{name}/");
+        let parents = name.match_indices('/').filter_map(|(end, _)| name.get(..end));
+        for parent in parents.filter(|parent| parent.matches('/').count() > 1) {
+            if self.get(parent)?.is_some() {
+                return Err(Failure::new(format!("'{name}' cannot be made: '{parent}' is a reference")));
+            }
+        }
+        if let Some((other, _)) = self.below(&folder)?.into_iter().next() {
+            return Err(Failure::new(format!("'{name}' cannot be made: '{other}' is a reference")));
+        }
+        self.append_log(name, None, at, why, who)?;
+        lock.replace(&self.place(name), format!("{at}\n").as_bytes())
     }
 
     /// Moves `HEAD`'s branch on to a new commit, or `HEAD` itself where it is on none, and writes why into the logs.
@@ -105,68 +122,86 @@ impl Refs {
         why: &str,
         who: &Signature,
     ) -> Result<()> {
-        let expected = match before {
-            Some(id) => PreviousValue::MustExistAndMatch(Target::Object(id)),
-            None => PreviousValue::MustNotExist,
+        let branch = match self.get("HEAD")? {
+            Some(Points::To(branch)) => branch,
+            _ => "HEAD".to_owned(),
         };
-        self.change("HEAD", new, expected, true, why, who)
+        full_name(&branch)?;
+        let lock = self.lock(&branch)?;
+        if self.resolve(&branch)? != before {
+            return Err(Failure::new(format!(
+                "the reference '{branch}' was changed by another process; look again"
+            )));
+        }
+        self.append_log(&branch, before, new, why, who)?;
+        if branch != "HEAD" {
+            self.append_log("HEAD", before, new, why, who)?;
+        }
+        lock.replace(&self.place(&branch), format!("{new}\n").as_bytes())
     }
 
-    /// Takes `HEAD` off its branch.
-    pub(crate) fn detach(&self, at: ObjectId, why: &str, who: &Signature) -> Result<()> {
-        self.change("HEAD", at, PreviousValue::Any, false, why, who)
-    }
-
-    /// Puts `HEAD` on a branch, which is at `now`. `before` is where `HEAD` was.
+    /// Puts `HEAD` on a branch, or on none; it is at `now` then. `before` is where it was.
     pub(crate) fn switch(
         &self,
-        branch: &str,
+        to: &Points,
         before: Option<ObjectId>,
         now: ObjectId,
         why: &str,
         who: &Signature,
     ) -> Result<()> {
-        let update = Change::Update {
-            log: LogChange::default(),
-            expected: PreviousValue::Any,
-            new: Target::Symbolic(full_name(branch)?),
+        let text = match to {
+            Points::To(branch) => format!("ref: {}\n", full_name(branch)?.as_bstr()),
+            Points::At(id) => format!("{id}\n"),
         };
-        self.commit(RefEdit::new(full_name("HEAD")?, update), who)?;
-        // A change of what it leads to is not in the log by itself.
-        let path = self.store.git_dir().join("logs/HEAD");
-        let before = before.unwrap_or(ObjectId::null(gix_hash::Kind::Sha1));
-        let mut line = format!("{before} {now} ").into_bytes();
-        who.write_to(&mut line).map_err(|error| Failure::io("write", &path, &error))?;
-        line.extend_from_slice(format!("\t{why}\n").as_bytes());
-        let log = std::fs::OpenOptions::new().append(true).create(true).open(&path);
-        log.and_then(|mut log| log.write_all(&line)).map_err(|error| Failure::io("write", &path, &error))
+        let lock = self.lock("HEAD")?;
+        self.append_log("HEAD", before, now, why, who)?;
+        lock.replace(&self.place("HEAD"), text.as_bytes())
     }
 
-    fn change(
+    /// The file of a reference. Only `HEAD` is a worktree's own.
+    fn place(&self, name: &str) -> PathBuf {
+        let folder = if name == "HEAD" { self.store.git_dir() } else { self.store.common_dir_resolved() };
+        folder.join(name)
+    }
+
+    /// git's own lock on a reference.
+    fn lock(&self, name: &str) -> Result<Lock> {
+        let mut path = self.place(name).into_os_string();
+        path.push(".lock");
+        let path = PathBuf::from(path);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| Failure::io("make", folder, &error))?;
+        }
+        Lock::take(path.clone())?.ok_or_else(|| {
+            Failure::new(format!(
+                "the reference '{name}' is being changed by another process; when there is none, remove '{}'",
+                path.display()
+            ))
+        })
+    }
+
+    /// Adds a line to a reference's log.
+    fn append_log(
         &self,
         name: &str,
-        new: ObjectId,
-        expected: PreviousValue,
-        deref: bool,
+        before: Option<ObjectId>,
+        now: ObjectId,
         why: &str,
         who: &Signature,
     ) -> Result<()> {
-        // A log has one line for each change.
-        let message = BString::from(why.lines().next().unwrap_or_default());
-        let log = LogChange { mode: RefLog::AndReference, force_create_reflog: false, message };
-        let update = Change::Update { log, expected, new: Target::Object(new) };
-        self.commit(RefEdit::new(full_name(name)?, update).with_deref(deref), who)
-    }
-
-    fn commit(&self, edit: RefEdit, who: &Signature) -> Result<()> {
-        let name = edit.name.to_string();
-        let mut time = gix_date::parse::TimeBuf::default();
-        self.store
-            .transaction()
-            .prepare([edit], Fail::Immediately, Fail::Immediately)
-            .and_then(|transaction| transaction.commit(who.to_ref(&mut time)))
-            .map_err(|error| Failure::new(format!("cannot change the reference '{name}': {error}")))?;
-        Ok(())
+        let folder = if name == "HEAD" { self.store.git_dir() } else { self.store.common_dir_resolved() };
+        let path = folder.join("logs").join(name);
+        let failed = |error: std::io::Error| Failure::io("write", &path, &error);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(failed)?;
+        }
+        let before = before.unwrap_or(ObjectId::null(gix_hash::Kind::Sha1));
+        let mut line = format!("{before} {now} ").into_bytes();
+        who.write_to(&mut line).map_err(failed)?;
+        // One line for each change.
+        line.extend_from_slice(format!("\t{}\n", why.lines().next().unwrap_or_default()).as_bytes());
+        let log = std::fs::OpenOptions::new().append(true).create(true).open(&path);
+        log.and_then(|mut log| log.write_all(&line)).map_err(failed)
     }
 
     /// The lines of a reference's log, oldest first; none when it has no log.
