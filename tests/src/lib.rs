@@ -9,14 +9,17 @@ pub mod asker;
 #[cfg(feature = "attackers")]
 mod attacker;
 mod bystander;
+mod chromium;
 mod client;
 pub mod conformance;
 mod flood;
 pub mod guards;
 mod home;
 mod http;
+mod needed;
 mod network;
 pub mod nws;
+mod pages;
 mod paths;
 pub mod process;
 pub mod real;
@@ -28,6 +31,7 @@ mod wire;
 #[cfg(feature = "attackers")]
 pub use attacker::Attacker;
 pub use bystander::{Bystander, CALM, Waits};
+pub use chromium::Chromium;
 pub use client::{Client, MODERN, Reply, modern_meta, refusal, words};
 pub use flood::{Flood, Flooded};
 pub use home::{Home, Run, run_to_end, wat_bytes};
@@ -35,7 +39,9 @@ pub use http::{
     HttpConnection, HttpRequest, HttpResponse, HttpServer, HttpSession, SseEvent, initialize_message,
     modern_request,
 };
+pub use needed::each_grant_is_needed;
 pub use network::{Names, in_own_network};
+pub use pages::Pages;
 pub use paths::{
     clients_dir, hostile_file, kennel_bin, node, plugin_file, python, python_mcp1, source_root, target_dir,
 };
