@@ -2,7 +2,7 @@
 //! It ends with the test, also when the test is killed: a shell between them waits for the end of its input.
 //! It must not be reachable from another machine, and it knows nothing of plugins.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,10 @@ const START: Duration = Duration::from_secs(120);
 
 /// How many characters of the browser's own words a message has.
 const WORDS: usize = 4096;
+
+/// Starts a browser with the shell's arguments, and ends it with the shell's input. `read` ends when the process that holds
+/// the other end of the pipe does, however it does.
+const GUARD: &str = "\"$@\" </dev/null & browser=$!; read -r _; kill -KILL $browser; wait $browser";
 
 /// A running browser; it ends on drop.
 #[derive(Debug)]
@@ -73,6 +77,17 @@ impl Chromium {
             }
         }
         browser
+    }
+
+    /// For programs that start a browser themselves: a script in this folder, whose browser ends with the program when that
+    /// holds the script's input.
+    pub fn script(folder: &Path) -> PathBuf {
+        let script = folder.join("chromium");
+        let text = format!("#!/bin/sh\nset -- '{}' \"$@\"\n{GUARD}\n", chromium().display());
+        std::fs::write(&script, text).expect("a file in the folder");
+        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .expect("our own file");
+        script
     }
 
     /// Where its DevTools listen, on 127.0.0.1.

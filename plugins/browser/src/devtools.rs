@@ -151,8 +151,10 @@ impl DevTools {
             bail!("{end} in the browser at {}; navigate again", self.address);
         }
         let message = self.socket.read().map_err(|error| self.broken(&error))?;
-        if let Message::Text(text) = message {
-            self.take(text.as_str())?;
+        if let Message::Text(text) = message
+            && !self.heard.is_too_much(&text)
+        {
+            self.take(&text)?;
         }
         if let Some(accept) = self.heard.dialog.take() {
             let sent = self.send("Page.handleJavaScriptDialog", json!({ "accept": accept }))?;

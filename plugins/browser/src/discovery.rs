@@ -39,15 +39,22 @@ pub(crate) fn socket_path(stream: &mut Timed, address: &Address) -> Result<Strin
         if let Some(path) = path_in(&bytes)? {
             return Ok(path);
         }
-        let count = stream.read(&mut buffer)?;
+        let count = stream.read(&mut buffer).map_err(|error| unanswered(&error))?;
         if count == 0 {
-            bail!("the answer to /json/version is cut off");
+            bail!("no whole answer to /json/version: it hung up");
         }
         bytes.extend_from_slice(buffer.get(..count).unwrap_or_default());
         if bytes.len() > MOST {
             bail!("the answer to /json/version has more than {MOST} bytes");
         }
     }
+}
+
+fn unanswered(error: &std::io::Error) -> Error {
+    Error::failed(match error.kind() {
+        std::io::ErrorKind::TimedOut => "no answer to /json/version within the call's time".to_owned(),
+        _ => format!("no answer to /json/version: {error}"),
+    })
 }
 
 /// The path in an answer; none while the answer is not complete.

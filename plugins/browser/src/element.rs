@@ -211,8 +211,9 @@ const SELECT: &str = "function (value) {
     if (!(this instanceof HTMLSelectElement)) throw new Error('Element is not a <select> element.');
     let chosen = false;
     for (const option of this.options) {
-        option.selected = option.value === value && (this.multiple || !chosen);
-        chosen ||= option.selected;
+        const hit = option.value === value && (this.multiple || !chosen);
+        option.selected = hit;
+        chosen ||= hit;
     }
     this.dispatchEvent(new Event('input', { bubbles: true }));
     this.dispatchEvent(new Event('change', { bubbles: true }));

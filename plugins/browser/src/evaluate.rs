@@ -9,8 +9,11 @@ use serde_json::value::RawValue;
 use crate::javascript;
 use crate::page::Page;
 
-/// The most bytes of a value that are told, and of the console's lines.
+/// The most bytes of a value that are told.
 const MOST: usize = 384 << 10;
+
+/// The most characters of the console's lines; three bytes each at most.
+const MOST_SAID: u32 = 128 << 10;
 
 /// What is left of the call's time for what comes after the script.
 const AFTER: Duration = Duration::from_secs(1);
@@ -27,12 +30,12 @@ const LISTEN: &str = "function () {
 }";
 
 /// Puts the console back and gives what was noted. A script that went to another page took the notes with it.
-const STOP: &str = "function () {
-    if (!window.mcpHelper) return [];
+const STOP: &str = "function (most) {
+    if (!window.mcpHelper) return '';
     Object.assign(console, window.mcpHelper.originalConsole);
-    const logs = window.mcpHelper.logs;
+    const text = window.mcpHelper.logs.join('\\n');
     delete window.mcpHelper;
-    return logs.map(String);
+    return text.length > most ? `${text.slice(0, most)}\\n(cut: ${most} of ${text.length} characters)` : text;
 }";
 
 /// The answer to `Runtime.evaluate` and `Runtime.callFunctionOn`.
@@ -77,19 +80,19 @@ struct Stack {
 /// # Errors
 /// [`Error::Failed`] with what the script threw.
 pub(crate) fn run(page: &mut Page, script: &str) -> Result<String> {
-    in_page(page, LISTEN)?;
+    in_page(page, LISTEN, "")?;
     let shown = value(page, script);
     // Also after a script that failed: the page goes on, and its console is to work.
-    let logs = in_page(page, STOP);
+    let said = in_page(page, STOP, &MOST_SAID.to_string());
     let shown = shown?;
-    let logs: Vec<String> =
-        logs?.value.map_or_else(|| Ok(Vec::new()), |logs| serde_json::from_str(logs.get()))?;
-    Ok(format!("Execution result:\n{shown}\n\nConsole output:\n{}", cut(&logs.join("\n"))))
+    let said: String =
+        said?.value.map_or_else(|| Ok(String::new()), |said| serde_json::from_str(said.get()))?;
+    Ok(format!("Execution result:\n{shown}\n\nConsole output:\n{said}"))
 }
 
 /// Calls one of our own functions in the page's own world, where its console is.
-fn in_page(page: &mut Page, function: &str) -> Result<Remote> {
-    let expression = format!("({function})()");
+fn in_page(page: &mut Page, function: &str, argument: &str) -> Result<Remote> {
+    let expression = format!("({function})({argument})");
     let done: Evaluated = page
         .command("Runtime.evaluate", json!({ "expression": expression, "returnByValue": true }))
         .map_err(reworded)?;
@@ -106,11 +109,13 @@ fn value(page: &mut Page, script: &str) -> Result<String> {
         // Ends a script that never does, so that the page can go on.
         "timeout": u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
     });
-    page.give_up_at(Instant::now() + left + AFTER / 2);
-    let done = page.command::<Evaluated>("Runtime.evaluate", run);
+    let started = Instant::now();
+    page.give_up_at(started + left + AFTER / 2);
+    let done = page.command::<Evaluated>("Runtime.evaluate", run).and_then(checked);
     page.give_up_at(page.ends());
     match done {
-        Ok(done) => shown(&checked(done)?),
+        Err(_) if started.elapsed() >= left => bail!("the script did not end within {} ms", left.as_millis()),
+        Ok(done) => shown(&done),
         // Puppeteer takes these for undefined.
         Err(error) if is(&error, "Object reference chain is too long") => Ok("undefined".to_owned()),
         Err(error) if is(&error, "Object couldn't be returned by value") => Ok("undefined".to_owned()),
@@ -131,14 +136,6 @@ fn shown(result: &Remote) -> Result<String> {
         (None, None) if result.subtype.as_deref() == Some("null") => Ok("null".to_owned()),
         (None, None) => Ok("undefined".to_owned()),
     }
-}
-
-fn cut(text: &str) -> String {
-    if text.len() <= MOST {
-        return text.to_owned();
-    }
-    let end = text.floor_char_boundary(MOST);
-    format!("{}\n(cut: {end} of {} bytes)", text.get(..end).unwrap_or_default(), text.len())
 }
 
 /// The value, or the message of what was thrown.

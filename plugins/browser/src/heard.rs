@@ -12,6 +12,10 @@ use crate::console::{self, Line, Origin};
 /// The most lines of the console that are held of one call; of more, the last ones. Chromium keeps as many of a page.
 const LINES: usize = 1000;
 
+/// The most bytes of the console's events that are looked at in one call: the rest is dropped unread, or a page that talks
+/// without end would use up the call. What is dropped comes again with the next call, as far as Chromium holds it.
+const LOOKED_AT: usize = 4 << 20;
+
 /// The most loads of documents held; of more, the last ones.
 const LOADS: usize = 100;
 
@@ -22,6 +26,8 @@ pub(crate) struct Heard {
     pub(crate) lines: VecDeque<Line>,
     /// Frame and loader of each document that was loaded whole.
     loads: VecDeque<(String, String)>,
+    /// Bytes of the console's events so far.
+    bytes: usize,
     /// A dialog stands before the page and is to be closed: whether to say yes.
     pub(crate) dialog: Option<bool>,
     /// Why there is no page any more.
@@ -43,6 +49,16 @@ struct Dialog {
 }
 
 impl Heard {
+    /// Whether a message is one of the console's of which enough were looked at.
+    pub(crate) fn is_too_much(&mut self, message: &str) -> bool {
+        let of_console = ["{\"method\":\"Runtime.consoleAPICalled\"", "{\"method\":\"Log.entryAdded\""];
+        if !of_console.iter().any(|start| message.starts_with(start)) {
+            return false;
+        }
+        self.bytes = self.bytes.saturating_add(message.len());
+        self.bytes > LOOKED_AT
+    }
+
     /// Takes in one event of the page. What cannot be read is an event that we do not know.
     pub(crate) fn event(&mut self, method: &str, params: &RawValue) {
         match method {
@@ -127,6 +143,17 @@ mod tests {
         assert_eq!((heard.lines.len(), heard.loads.len()), (LINES, LOADS));
         assert_eq!(heard.of(Origin::Console).next().unwrap().text, format!("[log] {LINES}"));
         assert_eq!(heard.of(Origin::Log).count(), 0);
+    }
+
+    #[test]
+    fn only_so_much_of_the_console_is_looked_at() {
+        let mut heard = Heard::default();
+        let said = format!(
+            "{{\"method\":\"Runtime.consoleAPICalled\",\"params\":\"{}\"}}",
+            "x".repeat(LOOKED_AT / 2)
+        );
+        assert!(!heard.is_too_much(&said) && heard.is_too_much(&said));
+        assert!(!heard.is_too_much("{\"id\":1}"));
     }
 
     #[test]

@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use kennel_sdk::prelude::*;
 
-use crate::page::Page;
+use crate::page::{Ignored, Page};
 
 /// Puppeteer's time for a navigation; a call's deadline may be earlier.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is left of the call's time for giving up in good order.
+const AFTER: Duration = Duration::from_millis(500);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,12 +44,14 @@ struct Begun {
 /// [`Error::Failed`] with Chromium's word for it (`net::ERR_…`), or when it is not loaded in time.
 pub(crate) fn go(page: &mut Page, url: &str) -> Result<()> {
     let started = Instant::now();
-    let ends = (started + PATIENCE).min(page.ends());
+    let ends = (started + PATIENCE).min(page.ends().checked_sub(AFTER).unwrap_or(started));
     page.give_up_at(ends);
     let done = load(page, url);
     let late = Instant::now() >= ends;
     page.give_up_at(page.ends());
     if late && done.is_err() {
+        // Or the page would go on to it under the next call's feet. If it cannot be stopped, nothing is worse.
+        drop(page.command::<Ignored>("Page.stopLoading", json!({})));
         let waited = ends.saturating_duration_since(started).as_millis();
         bail!("Navigation timeout of {waited} ms exceeded");
     }

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod browser;
 mod filesystem;
 mod memory;
 mod server;
@@ -28,6 +29,7 @@ macro_rules! compared {
 
 mod compared {
     compared! {
+        browser: crate::browser::Browser::start();
         filesystem: crate::filesystem::Filesystem;
         memory: crate::memory::Memory;
         time: crate::time::Time;
