@@ -516,6 +516,38 @@ fn each_grant_is_needed_by_the_work() {
     });
 }
 
+/// Callers do not meet: neither their pages nor what a site keeps in the browser, nor what they looked at.
+#[test]
+fn callers_are_kept_apart() {
+    let desk = Desk::new("");
+    desk.open("/blank");
+    desk.done(
+        "puppeteer_evaluate",
+        json!({ "script": "document.cookie = 'who=first'; console.log('first')" }),
+    );
+    desk.done("puppeteer_screenshot", json!({ "name": "first" }));
+    // Over stdio a caller is who it says it is.
+    let other = desk.home.serve();
+    let info = json!({ "name": "another", "version": "0" });
+    let hello = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info });
+    other.request("initialize", hello).unwrap();
+    other.notify("notifications/initialized", json!({}));
+    let said = |client: &Client, script: &str| {
+        words(&client.call("puppeteer_evaluate", &json!({ "script": script })))
+    };
+    assert!(said(&other, "location.href").contains("about:blank"));
+    let url = format!("{}/blank", desk.pages.url());
+    other.call("puppeteer_navigate", &json!({ "url": url }));
+    let theirs = said(&other, "[location.href, document.cookie]");
+    assert!(theirs.contains(&url) && theirs.contains("\"\""), "{theirs}");
+    assert!(said(&desk.client, "document.cookie").contains("who=first"));
+    let logs = other.request("resources/read", json!({ "uri": "console://logs" })).unwrap();
+    assert!(!logs.to_string().contains("[log] first"), "{logs}");
+    assert!(other.request("resources/read", json!({ "uri": "screenshot://first" })).is_err());
+    assert!(!other.request("resources/list", json!({})).unwrap().to_string().contains("screenshot://"));
+    desk.read("screenshot://first");
+}
+
 /// Names, descriptions and schemas of the tools are the original's, to the letter. What is more is the host's: what it
 /// says of a tool's effects.
 #[test]

@@ -28,11 +28,9 @@ struct Version {
 /// # Errors
 /// [`Error::Failed`] when what answers is no browser, or stays silent.
 pub(crate) fn socket_path(stream: &mut Timed, address: &Address) -> Result<String> {
-    write!(
-        stream,
-        "GET /json/version HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-        address.authority()
-    )?;
+    let request =
+        format!("GET /json/version HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", address.authority());
+    stream.write_all(request.as_bytes()).map_err(|error| unanswered(&error))?;
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
     loop {

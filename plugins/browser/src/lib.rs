@@ -163,7 +163,7 @@ fn told(done: Result<()>, well: String, failed: &str) -> ToolResult {
     }
 }
 
-/// What the page's console said.
+// What the page's console said. The original describes it by its name alone.
 #[resource("console://logs", name = "Browser console logs", mime = "text/plain")]
 fn console_logs(context: Context) -> Result<String> {
     Page::catch_up(&context)?;
