@@ -9,6 +9,7 @@ pub mod asker;
 #[cfg(feature = "attackers")]
 mod attacker;
 mod bystander;
+mod chromium;
 mod client;
 pub mod conformance;
 mod flood;
@@ -16,8 +17,10 @@ pub mod grants;
 pub mod guards;
 mod home;
 mod http;
+mod needed;
 mod network;
 pub mod nws;
+mod pages;
 mod paths;
 pub mod postgres;
 pub mod process;
@@ -32,6 +35,7 @@ mod wire;
 #[cfg(feature = "attackers")]
 pub use attacker::Attacker;
 pub use bystander::{Bystander, CALM, Waits};
+pub use chromium::Chromium;
 pub use client::{Client, MODERN, Reply, modern_meta, refusal, words};
 pub use flood::{Flood, Flooded};
 pub use grants::each_grant_is_needed;
@@ -40,7 +44,9 @@ pub use http::{
     HttpConnection, HttpRequest, HttpResponse, HttpServer, HttpSession, SseEvent, initialize_message,
     modern_request,
 };
+pub use needed::each_grant_is_needed;
 pub use network::{Names, in_own_network};
+pub use pages::Pages;
 pub use paths::{
     clients_dir, hostile_file, kennel_bin, node, plugin_file, python, python_mcp1, source_root, target_dir,
 };

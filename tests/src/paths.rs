@@ -56,6 +56,13 @@ pub fn node() -> PathBuf {
     path
 }
 
+/// The script that starts Chromium.
+pub(crate) fn chromium() -> PathBuf {
+    let path = clients_dir().join("chromium/chromium");
+    assert!(path.exists(), "{} does not exist; run `cargo xtask clients`", path.display());
+    path
+}
+
 /// The Python with the packages of `tests/clients/requirements.txt`.
 pub fn python() -> PathBuf {
     environment("python")

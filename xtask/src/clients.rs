@@ -1,5 +1,5 @@
 //! Installs what the tests talk to Kennel with: MCP clients, reference servers and the conformance suite from npm and
-//! PyPI, at the versions pinned in `tests/clients/`, into `target/clients/`.
+//! PyPI, at the versions pinned in `tests/clients/`, and a browser, into `target/clients/`.
 //! It must not touch anything outside that folder, and does nothing when it is already there.
 
 use std::path::{Path, PathBuf};
@@ -9,12 +9,14 @@ use anyhow::{Context as _, Result, bail};
 
 use kennel_tests::postgres::{has_server, installed, of_machine};
 
+use crate::chromium;
 use crate::workspace::{Workspace, output, run, say, works};
 
 /// Installs what is missing or out of date.
 pub(crate) fn install(workspace: &Workspace) -> Result<()> {
     install_node(workspace)?;
     postgres(workspace)?;
+    chromium::install(workspace)?;
     let sources = workspace.path("tests/clients");
     python(&sources, &workspace.target("clients/python"), "")?;
     python(&sources, &workspace.target("clients/python-mcp1"), "-mcp1")
@@ -136,14 +138,15 @@ fn find_python() -> Result<String> {
 }
 
 /// An empty folder in the place of whatever was there.
-fn fresh(folder: &Path) -> Result<()> {
+pub(crate) fn fresh(folder: &Path) -> Result<()> {
     if folder.exists() {
         std::fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
 }
 
-fn copy_into(file: &Path, folder: &Path) -> Result<()> {
+/// Puts a copy of the file into the folder.
+pub(crate) fn copy_into(file: &Path, folder: &Path) -> Result<()> {
     let name = file.file_name().context("a file has a name")?;
     std::fs::copy(file, folder.join(name))
         .with_context(|| format!("cannot copy {}", file.display()))
@@ -164,12 +167,14 @@ fn stamp_text(folder: &Path, inputs: &[PathBuf]) -> Result<String> {
     Ok(text)
 }
 
-fn stamped(folder: &Path, inputs: &[PathBuf]) -> Result<bool> {
+/// Whether the folder was filled from these very files.
+pub(crate) fn stamped(folder: &Path, inputs: &[PathBuf]) -> Result<bool> {
     let text = stamp_text(folder, inputs)?;
     Ok(std::fs::read_to_string(stamp_path(folder)).is_ok_and(|old| old == text))
 }
 
-fn stamp(folder: &Path, inputs: &[PathBuf]) -> Result<()> {
+/// Notes that the folder is filled, and from which files.
+pub(crate) fn stamp(folder: &Path, inputs: &[PathBuf]) -> Result<()> {
     std::fs::write(stamp_path(folder), stamp_text(folder, inputs)?)
         .with_context(|| format!("cannot write into {}", folder.display()))
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "a command-line tool prints")]
 
 mod bench;
+mod chromium;
 mod clients;
 mod compare;
 mod conformance;

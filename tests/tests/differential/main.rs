@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod browser;
 mod filesystem;
 mod git;
 mod memory;
@@ -31,6 +32,7 @@ macro_rules! compared {
 
 mod compared {
     compared! {
+        browser: crate::browser::Browser::start();
         filesystem: crate::filesystem::Filesystem;
         git: crate::git::Git;
         memory: crate::memory::Memory;
