@@ -22,6 +22,7 @@ mod paths;
 pub mod process;
 pub mod real;
 pub mod report;
+pub mod site;
 mod trial;
 #[cfg_attr(not(feature = "schemas"), path = "wire_unchecked.rs")]
 mod wire;

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod everything;
+mod fetch;
 mod filesystem;
 mod memory;
 mod sequential_thinking;
@@ -29,6 +31,8 @@ macro_rules! compared {
 
 mod compared {
     compared! {
+        everything: crate::everything::Everything;
+        fetch: crate::fetch::Fetch::start();
         filesystem: crate::filesystem::Filesystem;
         memory: crate::memory::Memory;
         sequential_thinking: crate::sequential_thinking::SequentialThinking;
