@@ -19,6 +19,21 @@ pub fn each_is_needed(
     grants: &[(&str, &str)],
     job: impl Fn(&Client) -> Result<(), String>,
 ) {
+    each_is_needed_by(&serde_json::json!({}), plugin, always, grants, job);
+}
+
+/// The same with a client that has capabilities.
+///
+/// # Panics
+/// As [`each_is_needed`].
+#[track_caller]
+pub fn each_is_needed_by(
+    capabilities: &serde_json::Value,
+    plugin: &str,
+    always: &str,
+    grants: &[(&str, &str)],
+    job: impl Fn(&Client) -> Result<(), String>,
+) {
     let with = |left_out: Option<usize>| {
         let home = Home::new("grants");
         let pieces = grants.iter().enumerate().filter(|(at, _)| Some(*at) != left_out);
@@ -27,7 +42,7 @@ pub fn each_is_needed(
             .config(&format!("[plugins.{plugin}]\nprefix = \"\"\n{always}\n{granted}"))
             .approve();
         let client = home.serve();
-        client.initialize();
+        client.initialize_with("2025-11-25", capabilities);
         job(&client)
     };
     with(None).unwrap_or_else(|why| panic!("{plugin} with all its grants: {why}"));

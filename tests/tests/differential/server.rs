@@ -141,7 +141,13 @@ fn texts(server: &impl Server, tool: &str, value: &Value) -> Value {
             .map(|(key, value)| (key.clone(), texts(server, tool, value)))
             .collect::<serde_json::Map<_, _>>()
             .into(),
-        Value::Number(number) => number.as_f64().map_or_else(|| value.clone(), Value::from),
+        Value::Number(number) => match number.as_f64() {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e15 => {
+                (float as i64).into()
+            }
+            _ => value.clone(),
+        },
         other => other.clone(),
     }
 }
