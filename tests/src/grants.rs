@@ -1,6 +1,8 @@
 //! Whether a plugin needs each thing it is granted: with all of it a job is done, and without any one of it the job fails.
 //! It must not know any one plugin.
 
+use serde_json::{Value, json};
+
 use crate::client::Client;
 use crate::home::Home;
 
@@ -14,6 +16,18 @@ use crate::home::Home;
 /// When the job fails with all of them, or is done without one of them.
 #[track_caller]
 pub fn each_grant_is_needed(
+    plugin: &str,
+    first: &str,
+    grants: &[(&str, String)],
+    secret: Option<(&str, &str)>,
+    job: impl Fn(&Client) -> Result<(), String>,
+) -> Vec<String> {
+    without_each(&json!({}), plugin, first, grants, secret, job)
+}
+
+#[track_caller]
+fn without_each(
+    capabilities: &Value,
     plugin: &str,
     first: &str,
     grants: &[(&str, String)],
@@ -43,7 +57,7 @@ pub fn each_grant_is_needed(
         let lines: String = kept.map(|(_, (_, lines))| lines.as_str()).collect();
         home.plugin(plugin).config(&format!("{first}{lines}")).approve();
         let client = home.serve();
-        client.initialize();
+        client.initialize_with("2025-11-25", capabilities);
         job(&client)
     };
     if let Err(why) = without(None) {
@@ -69,9 +83,24 @@ pub fn each_is_needed(
     grants: &[(&str, &str)],
     job: impl Fn(&Client) -> Result<(), String>,
 ) {
+    each_is_needed_by(&json!({}), plugin, always, grants, job);
+}
+
+/// The same with a client that has capabilities.
+///
+/// # Panics
+/// As [`each_is_needed`].
+#[track_caller]
+pub fn each_is_needed_by(
+    capabilities: &Value,
+    plugin: &str,
+    always: &str,
+    grants: &[(&str, &str)],
+    job: impl Fn(&Client) -> Result<(), String>,
+) {
     let lines: Vec<_> = grants.iter().map(|(words, lines)| (*words, format!("{lines}\n"))).collect();
     let first = format!("[plugins.{plugin}]\nprefix = \"\"\n{always}\n");
-    let said = each_grant_is_needed(plugin, &first, &lines, None, job);
+    let said = without_each(capabilities, plugin, &first, &lines, None, job);
     for (why, (words, lines)) in said.iter().zip(grants) {
         assert!(why.contains(words), "{plugin} without {lines:?} does not say {words:?}: {why}");
     }

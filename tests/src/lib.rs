@@ -26,6 +26,7 @@ pub mod postgres;
 pub mod process;
 pub mod real;
 pub mod report;
+pub mod site;
 mod trial;
 pub mod web;
 pub mod web_plugin;

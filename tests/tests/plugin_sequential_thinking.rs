@@ -79,14 +79,14 @@ fn branches_are_bounded() {
         arguments["branchId"] = id.into();
         arguments
     };
-    let refused = tool_text(&client, TOOL, &branch("x".repeat(257))).unwrap_err();
-    assert!(refused.contains("branchId is longer than 256 bytes"), "{refused}");
-    for number in 0..1_000 {
-        tool_text(&client, TOOL, &branch(format!("{number:0>256}"))).unwrap();
+    let refused = tool_text(&client, TOOL, &branch("x".repeat(513))).unwrap_err();
+    assert!(refused.contains("branchId is longer than 512 bytes"), "{refused}");
+    for number in 0..256 {
+        tool_text(&client, TOOL, &branch(format!("{number:0>512}"))).unwrap();
     }
     let refused = tool_text(&client, TOOL, &branch("one more".into())).unwrap_err();
-    assert!(refused.contains("there are 1000 branches already"), "{refused}");
+    assert!(refused.contains("there are 256 branches already"), "{refused}");
     // What was refused counted for nothing, and a known branch goes on.
-    let answer = client.call(TOOL, &branch(format!("{:0>256}", 7)));
-    assert_eq!(answer["structuredContent"]["thoughtHistoryLength"], 1_001);
+    let answer = client.call(TOOL, &branch(format!("{:0>512}", 7)));
+    assert_eq!(answer["structuredContent"]["thoughtHistoryLength"], 257);
 }

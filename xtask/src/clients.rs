@@ -18,7 +18,9 @@ pub(crate) fn install(workspace: &Workspace) -> Result<()> {
     postgres(workspace)?;
     chromium::install(workspace)?;
     let sources = workspace.path("tests/clients");
-    python(&sources, &workspace.target("clients/python"), "")?;
+    let python_folder = workspace.target("clients/python");
+    python(&sources, &python_folder, "")?;
+    reader(&sources.join("reader"), &workspace.target("clients/reader"), &python_folder)?;
     python(&sources, &workspace.target("clients/python-mcp1"), "-mcp1")
 }
 
@@ -124,6 +126,36 @@ fn python(sources: &Path, folder: &Path, set: &str) -> Result<()> {
     .arg(&inputs[1]);
     run(pip).context("cannot install the PyPI clients")?;
     stamp(folder, &inputs)
+}
+
+/// What `mcp-server-fetch` finds articles with, put where it looks for it: else it would install something by itself at its first page.
+fn reader(sources: &Path, folder: &Path, python: &Path) -> Result<()> {
+    let inputs = ["package.json", "package-lock.json"].map(|name| sources.join(name));
+    if !stamped(folder, &inputs)? {
+        say("installing the reader of mcp-server-fetch into target/clients/reader");
+        fresh(folder)?;
+        for input in &inputs {
+            copy_into(input, folder)?;
+        }
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
+        run(npm).context("cannot install the reader of mcp-server-fetch")?;
+        stamp(folder, &inputs)?;
+    }
+    let mut find = Command::new(python.join("bin/python"));
+    find.args(["-c", "import os, readabilipy; print(os.path.dirname(readabilipy.__file__))"]);
+    let place = PathBuf::from(output(find)?).join("javascript/node_modules");
+    let modules = folder.join("node_modules");
+    if std::fs::read_link(&place).is_ok_and(|link| link == modules) {
+        return Ok(());
+    }
+    if place.is_dir() && !place.is_symlink() {
+        std::fs::remove_dir_all(&place).with_context(|| format!("cannot remove {}", place.display()))?;
+    } else if place.is_symlink() {
+        std::fs::remove_file(&place).with_context(|| format!("cannot remove {}", place.display()))?;
+    }
+    std::os::unix::fs::symlink(&modules, &place)
+        .with_context(|| format!("cannot make the link {}", place.display()))
 }
 
 fn find_python() -> Result<String> {

@@ -1,11 +1,12 @@
 //! One of each thing a plugin can offer, in small modules by theme. Copy from it.
-//! The names and texts are those that the protocol's conformance suite looks for.
+//! The names and texts are those that the protocol's conformance suite looks for, and, under `published`, those of the published server.
 //! Asks for questions to the person, to the model and for the client's directories; touches nothing else.
 
 mod answers;
 mod changes;
 mod contents;
 mod prompts;
+mod published;
 mod questions;
 mod resources;
 mod rounds;
@@ -51,12 +52,26 @@ kennel_sdk::plugin! {
         tasks::confirm_delete,
         tasks::multi_input,
         tasks::test_tool_with_task,
+        published::contents::echo,
+        published::contents::annotated_message,
+        published::contents::environment,
+        published::resources::resource_links,
+        published::resources::resource_reference,
+        published::contents::structured_content,
+        published::contents::sum,
+        published::contents::tiny_image,
+        published::operations::long_running,
+        published::questions::roots_list,
+        published::questions::elicitation,
+        published::questions::sampling,
     ],
     resources: [
         resources::static_text,
         resources::static_binary,
         resources::watched,
         resources::record,
+        published::resources::dynamic_text,
+        published::resources::dynamic_blob,
     ],
     prompts: [
         prompts::test_simple_prompt,
@@ -64,8 +79,21 @@ kennel_sdk::plugin! {
         prompts::test_prompt_with_embedded_resource,
         prompts::test_prompt_with_image,
         prompts::test_input_required_result_prompt,
+        published::prompts::simple,
+        published::prompts::place,
+        published::prompts::completable,
+        published::prompts::resource,
     ],
-    completions: [prompts::first_argument, resources::record_ids],
+    completions: [
+        prompts::first_argument,
+        resources::record_ids,
+        published::prompts::departments,
+        published::prompts::members,
+        published::resources::prompt_types,
+        published::resources::prompt_ids,
+        published::resources::text_ids,
+        published::resources::blob_ids,
+    ],
     asks: {
         elicit: true,
         sample: true,

@@ -7,10 +7,11 @@ use kennel_sdk::prelude::*;
 const KEY: &str = "history";
 
 /// How many branches one train of thought may have.
-const MOST_BRANCHES: usize = 1_000;
+const MOST_BRANCHES: usize = 256;
 
-/// The most bytes of a branch's name. With [`MOST_BRANCHES`] it keeps the history within a value of the store, 1 MiB.
-const LONGEST_NAME: usize = 256;
+/// The most bytes of a branch's name. With [`MOST_BRANCHES`] it keeps the history within a value of the store, 1 MiB, however
+/// JSON has to write the names.
+const LONGEST_NAME: usize = 512;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct History {
@@ -83,11 +84,11 @@ mod tests {
     fn a_history_fits_into_a_value_of_the_store() {
         let mut history = History::default();
         for number in 0..MOST_BRANCHES {
-            history = history.with(Some(&format!("{number:0256}")), u64::MAX).unwrap();
+            history = history.with(Some(&format!("\u{1}{number:0511}")), u64::MAX).unwrap();
         }
         assert!(serde_json::to_vec(&history).unwrap().len() < 1024 * 1024);
         assert!(history.clone().with(Some("one more"), 0).is_err());
-        assert!(history.clone().with(Some(&format!("{:0256}", 7)), 0).is_ok());
-        assert!(History::default().with(Some(&"x".repeat(257)), 0).is_err());
+        assert!(history.clone().with(Some(&format!("\u{1}{:0511}", 7)), 0).is_ok());
+        assert!(History::default().with(Some(&"x".repeat(513)), 0).is_err());
     }
 }

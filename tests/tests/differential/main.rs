@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod browser;
+mod everything;
+mod fetch;
 mod filesystem;
 mod git;
 mod memory;
@@ -33,6 +35,8 @@ macro_rules! compared {
 mod compared {
     compared! {
         browser: crate::browser::Browser::start();
+        everything: crate::everything::Everything;
+        fetch: crate::fetch::Fetch::start();
         filesystem: crate::filesystem::Filesystem;
         git: crate::git::Git;
         memory: crate::memory::Memory;

@@ -81,6 +81,8 @@ pub(crate) fn directory(plugin: &str, root: &Path, shown_as: &Path, mode: &str) 
 /// 3. In a list of tools, the order, which is the host's, the annotations, which the host tells by what is granted, and
 ///    `execution` where it only says that no task is made of a call, which is so without it.
 ///
+/// 4. How a number is spelled: `1.0` is `1`.
+///
 /// What is left out of one server's answers stands there.
 pub(crate) fn normalise(server: &impl Server, tool: &str, reply: Reply) -> Value {
     let result = match reply {
@@ -143,6 +145,13 @@ fn texts(server: &impl Server, tool: &str, value: &Value) -> Value {
             .map(|(key, value)| (key.clone(), texts(server, tool, value)))
             .collect::<serde_json::Map<_, _>>()
             .into(),
+        Value::Number(number) => match number.as_f64() {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e15 => {
+                (float as i64).into()
+            }
+            _ => value.clone(),
+        },
         other => other.clone(),
     }
 }
@@ -302,6 +311,7 @@ fn the_normaliser_keeps_what_matters() {
     differ(Ok(json!({ "contents": [{ "text": "a" }] })), Ok(json!({ "contents": [{ "text": "b" }] })));
     let listed = |field: &str, value: Value| Ok(json!({ "tools": [{ "name": "a", field: value }] }));
     differ(listed("description", json!("a")), listed("description", json!("b")));
+    differ(listed("size", json!(1)), listed("size", json!(1.5)));
     differ(listed("execution", json!({ "taskSupport": "optional" })), listed("execution", json!(null)));
     assert_eq!(
         normalise(&Plain, "tool", Ok(json!({ "contents": [], "resultType": "complete", "_meta": {} }))),
