@@ -36,7 +36,9 @@ pub use http::{
     modern_request,
 };
 pub use network::{Names, in_own_network};
-pub use paths::{clients_dir, hostile_file, kennel_bin, node, plugin_file, python, python_mcp1, source_root, target_dir};
+pub use paths::{
+    clients_dir, hostile_file, kennel_bin, node, plugin_file, python, python_mcp1, source_root, target_dir,
+};
 pub use process::cpu_time;
 pub use trial::Trial;
 pub use wire::Wire;

@@ -68,6 +68,10 @@ impl Relist {
 
     /// Asks one plugin, as its calls find it, and tells what is different.
     pub(super) async fn ask(self, plugin: Arc<Plugin>) {
+        // What its types say cannot change.
+        if plugin.interface.is_plain() {
+            return;
+        }
         let name = &plugin.config.name;
         let found = match Definitions::list(&plugin.program).await {
             Ok(found) => found,

@@ -12,13 +12,15 @@ use crate::grants::{
 };
 use crate::sandbox::capability::host::Host;
 use crate::sandbox::capability::wasi::Surroundings;
-use crate::sandbox::{CodeError, Interface, PrepareError, Program, Sandbox, Setup, check_kind};
+use crate::sandbox::{
+    Code, CodeError, Docs, Functions, Interface, PrepareError, Program, Sandbox, Setup, check_kind,
+};
 
 use super::cache::Cache;
 use super::compile::Compiler;
 use super::definitions::{Definitions, DefinitionsError};
 use super::file::{FileError, PluginFile};
-use super::section::{describe_component, manifest};
+use super::section::{describe_component, docs, manifest};
 use super::supply::{Stored, Supply, SupplyError};
 use super::verdict::Certainty;
 
@@ -77,7 +79,7 @@ pub enum LoadError {
     },
     /// It offers nothing of the contract.
     #[error(
-        "it is a component but no plugin: it exports {found}; a plugin exports an interface of {CONTRACT}@{CONTRACT_VERSION}"
+        "it is a component but no plugin: it exports {found}; a plugin exports an interface of {CONTRACT}@{CONTRACT_VERSION}, or plain functions"
     )]
     NoPlugin {
         /// What it exports.
@@ -141,6 +143,9 @@ impl Loader {
         let interface = code.of_bytes(&file.bytes).await?.interface();
         check_contract(&interface)?;
         let definitions = self.definitions(file, &code, &interface).await?;
+        for line in &definitions.left_out {
+            tracing::warn!("{}: {line}", file.path.display());
+        }
         Ok(Component { code, interface, asked, definitions: Arc::new(definitions) })
     }
 
@@ -253,7 +258,12 @@ impl Loader {
             },
         )?;
         program.link().await?;
-        let found = match Definitions::list(&program).await {
+        let found = if interface.is_plain() {
+            Definitions::of_functions(functions(&file.bytes, code.of_bytes(&file.bytes).await?))
+        } else {
+            Definitions::list(&program).await
+        };
+        let found = match found {
             Ok(found) => found,
             Err(error) => {
                 let certainty = Certainty::of_definitions(&error);
@@ -268,6 +278,19 @@ impl Loader {
             tracing::warn!("definitions of {} cannot be stored: {error}", file.path.display());
         }
         Ok(found)
+    }
+}
+
+/// The functions of a component that speaks no contract, in the words that it brings. Words that do not read take no
+/// function away.
+fn functions(component: &[u8], code: &Code) -> Functions {
+    match docs(component) {
+        Ok(docs) => code.functions(&docs.unwrap_or_default()),
+        Err(why) => {
+            let mut found = code.functions(&Docs::default());
+            found.left_out.push(why.to_string());
+            found
+        }
     }
 }
 
@@ -295,7 +318,7 @@ fn check_contract(interface: &Interface) -> Result<(), LoadError> {
         let version = misfit.rsplit_once('@').map_or("no version", |(_, version)| version);
         return Err(LoadError::Version { found: format!("{CONTRACT}@{version}") });
     }
-    if !interface.exports.iter().any(|name| ours(&name)) {
+    if !interface.exports.iter().any(|name| ours(&name)) && !interface.is_plain() {
         let mut found = interface.exports.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
         if found.is_empty() {
             found = "nothing".into();
