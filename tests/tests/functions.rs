@@ -168,7 +168,7 @@ fn it_is_approved_and_granted_like_any_other() {
 
     // Its types are what was approved: with other functions it is another plugin.
     home.config("[plugins.variables]\nenv = { GREETING = \"hello\" }\n");
-    home.wat("variables", &VARIABLES.replace("(export \"variables\"", "(export \"others\""));
+    home.wat("variables", &VARIABLES.replace("(export \"variables\" (func $", "(export \"others\" (func $"));
     home.kennel(["list"]).failure().stdout_has("1 tool added, 1 tool removed");
     assert_eq!(variables(), json!([["GREETING", "hello"]]), "the approved bytes serve on");
 }
