@@ -28,8 +28,9 @@ function slug({ title, longest = 200 }) {
   return title
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "")
     .slice(0, longest)
-    .replace(/^-+|-+$/g, "");
+    .replace(/-+$/, "");
 }
 
 const text = (text) => ({ tag: "text", val: { text } });

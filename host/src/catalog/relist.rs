@@ -68,8 +68,8 @@ impl Relist {
 
     /// Asks one plugin, as its calls find it, and tells what is different.
     pub(super) async fn ask(self, plugin: Arc<Plugin>) {
-        // What its types say cannot change.
-        if plugin.interface.is_plain() {
+        // What types or the configuration say does not change with what it does.
+        if !plugin.interface.speaks() {
             return;
         }
         let name = &plugin.config.name;

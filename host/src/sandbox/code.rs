@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
+use super::command::is_run;
 use super::contract::Tool;
 use super::engine;
 use super::functions::{self, Docs, Function, spoken_for};
@@ -41,8 +42,19 @@ impl Interface {
     /// Whether it does not speak the contract but may export plain functions, which are its tools.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        let speaks = |name: &String| name.starts_with("kennel:plugin/");
-        !self.exports.iter().any(speaks) && self.exports.iter().any(|name| !spoken_for(name))
+        !self.speaks() && self.exports.iter().any(|name| !spoken_for(name))
+    }
+
+    /// Whether it exports anything of the contract.
+    #[must_use]
+    pub fn speaks(&self) -> bool {
+        self.exports.iter().any(|name| name.starts_with("kennel:plugin/"))
+    }
+
+    /// Whether it is a command (`wasi:cli/command`), whatever else it is.
+    #[must_use]
+    pub fn is_command(&self) -> bool {
+        self.exports.iter().any(|name| is_run(name))
     }
 }
 

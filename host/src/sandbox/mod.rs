@@ -6,6 +6,7 @@ mod border;
 mod busy;
 pub mod capability;
 mod code;
+mod command;
 mod context;
 pub mod contract;
 mod engine;
@@ -27,6 +28,7 @@ mod turns;
 
 pub use busy::{Busy, SitsOut};
 pub use code::{AuthenticFile, Code, CodeError, CodeSource, Functions, Interface, check_kind, compile};
+pub use command::{Ran, RunCommand};
 pub use context::{CallContext, Caller, ClientCapabilities, Events, ListKind, LogLevel, NoEvents};
 /// The engine that calls run on, for benchmarks that measure wasmtime alone beside them.
 #[doc(hidden)]

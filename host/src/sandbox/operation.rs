@@ -8,7 +8,9 @@ use wasmtime::{Result, Store};
 
 use super::bindings::exports::kennel::plugin::{completion, prompts, resources, tools};
 use super::bindings::kennel::plugin::types as wit;
+use super::capability::stdio::Capture;
 use super::code::Code;
+use super::command::{RunCommand, is_run};
 use super::functions::{self, Docs, Function};
 use super::scrubbed::Scrub;
 use super::{CallState, Interface, contract};
@@ -23,6 +25,7 @@ pub(super) struct Offers {
     pub(super) completion: bool,
     /// Instead of any of these.
     pub(super) functions: bool,
+    pub(super) command: bool,
 }
 
 impl Offers {
@@ -38,6 +41,7 @@ impl Offers {
             prompts: has("prompts"),
             completion: has("completion"),
             functions: interface.is_plain(),
+            command: interface.is_command(),
         }
     }
 }
@@ -47,6 +51,7 @@ pub(super) struct Exports {
     contract: Vec<Option<ComponentExportIndex>>,
     /// Plain functions, by the names of their tools.
     functions: HashMap<String, Function>,
+    command: Option<ComponentExportIndex>,
 }
 
 impl Exports {
@@ -73,7 +78,17 @@ impl Exports {
         let found = plain.then(|| functions::find(component, &Docs::default()).functions);
         let functions =
             found.into_iter().flatten().map(|function| (function.tool.clone(), function)).collect();
-        Ok(Self { contract, functions })
+        let name = ty.exports(pre.engine()).map(|(name, _)| name).find(|name| is_run(name));
+        let interface = name.and_then(|name| component.get_export_index(None, name));
+        let command = interface.and_then(|index| component.get_export_index(Some(&index), "run"));
+        Ok(Self { contract, functions, command })
+    }
+}
+
+impl Exports {
+    /// Where a command begins.
+    pub(super) fn command(&self) -> Option<ComponentExportIndex> {
+        self.command
     }
 }
 
@@ -97,6 +112,14 @@ pub(super) trait Enter: Operation {
     fn weight(output: &Self::Output) -> usize;
 
     fn scrub(output: &mut Self::Output, by: &Scrubber);
+
+    /// What a command is run with, for what is none.
+    fn command(&self) -> Option<&RunCommand> {
+        None
+    }
+
+    /// Takes what was printed, if that is part of the answer. Else it goes to the log.
+    fn printed(_output: &mut Self::Output, _out: &Capture, _err: &Capture) {}
 
     fn enter(
         self,

@@ -334,7 +334,7 @@ impl Program {
 
         let mut table = ResourceTable::new();
         table.set_max_capacity(guarded!("resources", limits.resources, without usize::MAX));
-        let mut wasi = self.base.begin(limits, &out, &err);
+        let mut wasi = self.base.begin(limits, &out, &err, operation.command());
         let files = self.files.begin(&mut wasi, &counters);
         let sockets = self.sockets.begin(&mut wasi, limits, &counters);
         let state = CallState {
@@ -384,7 +384,8 @@ impl Program {
             Ended::Cancelled => Err(CallError::Cancelled),
             Ended::Revoked(why) => Err(CallError::Revoked(why)),
             Ended::Deadline => Err(limit(Budget::Deadline, seconds(limits.deadline))),
-            Ended::Guest(Ok(Ok(answer))) => {
+            Ended::Guest(Ok(Ok(mut answer))) => {
+                O::printed(&mut answer, &out, &err);
                 output = O::weight(&answer);
                 if guarded!("output", output > limits.output) {
                     Err(limit(Budget::Output, format!("{} bytes", limits.output)))
