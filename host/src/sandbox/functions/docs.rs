@@ -118,12 +118,10 @@ impl Docs {
     fn interface(&self, written: &str) -> Option<&Interface> {
         let path = written.split_once('@').map_or(written, |(path, _)| path);
         let short = path.rsplit_once('/').map_or(path, |(_, short)| short);
-        let inline = |world: &'_ World, name: &str| world.interface_exports.contains_key(name);
         self.interfaces.get(short).or_else(|| {
-            let world = self
-                .worlds
-                .values()
-                .find(|world| inline(world, short) || world.interfaces.contains_key(short))?;
+            let inline = |world: &'_ World| world.interface_exports.contains_key(short);
+            let here = |world: &&World| inline(world) || world.interfaces.contains_key(short);
+            let world = self.worlds.values().find(here)?;
             world.interface_exports.get(short).or_else(|| world.interfaces.get(short))
         })
     }
@@ -139,19 +137,11 @@ mod tests {
     fn both_versions_are_read_and_others_refused() {
         let old = Docs::parse(b"\0{\"worlds\":{\"w\":{\"funcs\":{\"add\":\"Adds.\"}}}}").unwrap();
         assert_eq!(old.function(None, "add"), Some("Adds."));
-        let new = Docs::parse(
-            br#"{"docs":"x","interfaces":{"calc":{"docs":"y","funcs":{"add":{"docs":"Adds.","stability":{"stable":{"since":"0.1.0"}}}},
+        let words = br#"{"docs":"x","interfaces":{"calc":{"docs":"y",
+            "funcs":{"add":{"docs":"Adds.","stability":{"stable":{"since":"0.1.0"}}}},
             "types":{"point":{"docs":"A place.","items":{"x":"East."}}}}},
-            "worlds":{"w":{"interface_exports":{"own":{"funcs":{"do":{"docs":"Does."}}}}}}}"#
-                .as_slice()
-                .iter()
-                .fold(vec![1], |mut all, byte| {
-                    all.push(*byte);
-                    all
-                })
-                .as_slice(),
-        )
-        .unwrap();
+            "worlds":{"w":{"interface_exports":{"own":{"funcs":{"do":{"docs":"Does."}}}}}}}"#;
+        let new = Docs::parse(&[b"\x01".as_slice(), words.as_slice()].concat()).unwrap();
         assert_eq!(new.function(Some("a:b/calc@0.1.0"), "add"), Some("Adds."));
         assert_eq!(new.function(Some("own"), "do"), Some("Does."));
         assert_eq!(new.function(None, "add"), None);

@@ -326,7 +326,8 @@ fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Misfit {
     let name: String = name.chars().take(64).collect();
     let mut known: Vec<_> = known.take(NAMED + 1).collect();
     if known.len() > NAMED {
-        known[NAMED] = "...";
+        known.truncate(NAMED);
+        known.push("...");
     }
     misfit(format_args!("{name:?} is none of {}", known.join(", ")))
 }
