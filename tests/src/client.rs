@@ -21,6 +21,9 @@ static ANSWER_TIMEOUT: LazyLock<Duration> = LazyLock::new(|| {
     Duration::from_secs(given.and_then(|seconds| seconds.parse().ok()).unwrap_or(120))
 });
 
+/// How long a test waits for a line of the log.
+const LOG_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// How much of the server's standard error is kept for messages.
 const STDERR_KEPT: usize = 64 * 1024;
 
@@ -160,6 +163,20 @@ impl Client {
     pub fn stderr(&self) -> String {
         let kept = self.shared.stderr.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         String::from_utf8_lossy(&kept).into_owned()
+    }
+
+    /// Waits until its standard error says `text`, which may come later than an answer, and gives what was said so far.
+    #[track_caller]
+    pub fn logged(&self, text: &str) -> String {
+        let end = Instant::now() + LOG_TIMEOUT;
+        loop {
+            let log = self.stderr();
+            if log.contains(text) {
+                return log;
+            }
+            assert!(Instant::now() < end, "no {text:?} in\n{log}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Lines of its standard error, however late, that say that the server panicked.

@@ -12,16 +12,20 @@ mod bystander;
 mod client;
 pub mod conformance;
 mod flood;
+pub mod grants;
 pub mod guards;
 mod home;
 mod http;
 mod network;
 pub mod nws;
 mod paths;
+pub mod postgres;
 pub mod process;
 pub mod real;
 pub mod report;
 mod trial;
+pub mod web;
+pub mod web_plugin;
 #[cfg_attr(not(feature = "schemas"), path = "wire_unchecked.rs")]
 mod wire;
 
@@ -30,6 +34,7 @@ pub use attacker::Attacker;
 pub use bystander::{Bystander, CALM, Waits};
 pub use client::{Client, MODERN, Reply, modern_meta, refusal, words};
 pub use flood::{Flood, Flooded};
+pub use grants::each_grant_is_needed;
 pub use home::{Home, Run, run_to_end, wat_bytes};
 pub use http::{
     HttpConnection, HttpRequest, HttpResponse, HttpServer, HttpSession, SseEvent, initialize_message,
@@ -39,6 +44,7 @@ pub use network::{Names, in_own_network};
 pub use paths::{
     clients_dir, hostile_file, kennel_bin, node, plugin_file, python, python_mcp1, source_root, target_dir,
 };
+pub use postgres::Postgres;
 pub use process::cpu_time;
 pub use trial::Trial;
 pub use wire::Wire;

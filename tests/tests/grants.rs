@@ -14,16 +14,6 @@ const SOON: Duration = Duration::from_secs(20);
 /// How long such a call would take by itself.
 const LONG: u64 = 300_000;
 
-/// Waits until the client's server says this on standard error.
-#[track_caller]
-fn until_logged(client: &Client, text: &str) {
-    let start = Instant::now();
-    while !client.stderr().contains(text) {
-        assert!(start.elapsed() < SOON, "no {text:?} in\n{}", client.stderr());
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// Waits until a call answers so.
 #[track_caller]
 fn until(client: &Client, tool: &str, arguments: &Value, is: impl Fn(&Value) -> bool) {
@@ -146,7 +136,7 @@ fn a_plugin_that_is_replaced_is_still_known_when_its_grant_goes() {
     let id = begin(&client, "a__sleep", &json!({ "ms": LONG }));
     // Its file goes: nothing serves under the name, and the call goes on.
     std::fs::remove_file(two.home.plugin_path("trial")).unwrap();
-    until_logged(&client, "there is no trial.wasm");
+    client.logged("there is no trial.wasm");
     assert!(client.wait_for(id, Duration::from_millis(300)).is_none(), "nothing was taken back");
     two.home.kennel(["revoke", "a", "--all"]).success();
     ends_revoked(&client, id, "a", "directory /mine");

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kennel_tests::{Attacker, Bystander, Client, Home, Run, Trial, words};
 use serde_json::{Value, json};
@@ -32,15 +32,6 @@ fn listed(client: &Client) -> BTreeMap<String, Value> {
 
 fn description(client: &Client, tool: &str) -> String {
     listed(client)[tool]["description"].as_str().unwrap().to_owned()
-}
-
-#[track_caller]
-fn logged(client: &Client, text: &str) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !client.stderr().contains(text) {
-        assert!(Instant::now() < end, "no {text:?} in\n{}", client.stderr());
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// A component with a manifest section at its end.
@@ -87,7 +78,7 @@ fn changed_words_wait_while_the_approved_ones_serve() {
     home.kennel(["plan"]).success().stdout_has("no update waits");
 
     home.bytes("files", &with_manifest(&second.build(), manifest));
-    Bystander::beside(&client, || logged(&client, "files.wasm waits"));
+    Bystander::beside(&client, || client.logged("files.wasm waits"));
     for client in [client, served(&home)] {
         assert_eq!(description(&client, "files__read"), "Reads a file.");
         assert!(!listed(&client).contains_key("files__write"));
@@ -173,7 +164,7 @@ fn a_list_that_changes_at_run_time_is_told_and_not_offered() {
     let told = "it lists other definitions now than when it was loaded: ~ tool read (description)";
     Bystander::beside(&client, || {
         assert_eq!(words(&client.call("evil__read", &json!({}))), "survived");
-        logged(&client, told);
+        client.logged(told);
     });
     // Long enough that it is asked again, which is not told again.
     std::thread::sleep(Duration::from_millis(1_200));
@@ -213,8 +204,8 @@ fn no_name_shadows_or_looks_like_anothers() {
     home.bytes("aa-plain", &of(&evil, "thief"));
     home.bytes("fi1es", &of(&["read", "other"], "thief"));
     Bystander::beside(&client, || {
-        logged(&client, "fi1es__read");
-        logged(&client, "\"both\" belongs to plugin `zz-plain`");
+        client.logged("fi1es__read");
+        client.logged("\"both\" belongs to plugin `zz-plain`");
     });
     let told = |client: &Client| {
         let log = client.stderr();
@@ -229,8 +220,8 @@ fn no_name_shadows_or_looks_like_anothers() {
     // Also in a host that meets all of them at once.
     let other = served(&home);
     listed(&other);
-    logged(&other, "fi1es__read");
-    logged(&other, "\"both\" belongs to plugin `zz-plain`");
+    other.logged("fi1es__read");
+    other.logged("\"both\" belongs to plugin `zz-plain`");
     assert_eq!(told(&other), told(&client));
     for client in [&client, &other] {
         let now = listed(client);
@@ -269,7 +260,7 @@ fn characters_that_deceive_are_seen_or_refused() {
     home.bytes("named", &Attacker::new().tool(&format!("read{bad}"), "x", OBJECT).build());
 
     let client = served(&home);
-    logged(&client, "named.wasm cannot be used");
+    client.logged("named.wasm cannot be used");
     // Unapproved words are escaped wherever they go; what values are held against is not touched.
     let tool = listed(&client).remove("evil__read").unwrap();
     assert!(!tool["description"].as_str().unwrap().contains(DECEIVING), "{tool}");

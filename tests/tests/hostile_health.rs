@@ -67,7 +67,7 @@ fn who_traps_again_and_again_sits_out() {
         assert_eq!(trap_until_out(&client, &out_for(4)), 4);
     });
     // Told once each time, not with every call.
-    let log = client.stderr();
+    let log = client.logged("sits out for 4 s");
     for seconds in [1, 2, 4] {
         assert_eq!(log.matches(&format!("sits out for {seconds} s")).count(), 1, "{log}");
     }

@@ -55,15 +55,6 @@ fn until_listed(client: &Client, version: Option<&str>) {
     }
 }
 
-#[track_caller]
-fn until_logged(client: &Client, words: &str) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !client.stderr().contains(words) {
-        assert!(Instant::now() < end, "no {words:?} in\n{}", client.stderr());
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 fn said(client: &Client, tool: &str) -> String {
     let result = client.call(tool, &json!({}));
     assert_ne!(result["isError"], true, "{tool}: {result}");
@@ -183,7 +174,7 @@ fn an_unapproved_replacement_waits_while_the_approved_bytes_serve() {
     assert_eq!(said(&client, "trial__count"), "1");
 
     home.bytes("trial", Trial::new().version("new").bytes());
-    until_logged(&client, "trial.wasm waits");
+    client.logged("trial.wasm waits");
     assert_eq!(version_listed(&client).as_deref(), Some("old"));
     assert_eq!(version_in(client.request("tools/call", version_params(0))), "old");
     assert_eq!(said(&client, "trial__count"), "2", "the approved bytes keep their grants");
@@ -273,6 +264,6 @@ fn a_file_that_is_slowly_overwritten_in_place_disturbs_no_call() {
     drop(file);
     until_listed(&client, Some("new"));
     assert_eq!(version_in(client.request("tools/call", version_params(0))), "new");
-    until_logged(&client, "trial.wasm cannot be used");
+    client.logged("trial.wasm cannot be used");
     assert_eq!(standing(&home), "serving");
 }

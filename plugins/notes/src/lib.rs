@@ -3,8 +3,8 @@
 
 mod store;
 
-use kennel_sdk::list_changed;
 use kennel_sdk::prelude::*;
+use kennel_sdk::{Annotations, list_changed};
 use store::Note;
 
 #[derive(Deserialize, JsonSchema)]
@@ -53,17 +53,24 @@ fn summarize_notes() -> Result<Vec<Message>> {
 }
 
 fn info(note: &Note) -> ResourceInfo {
-    ResourceInfo::new(note.uri(), format!("note-{}", note.id))
-        .title(&note.title)
-        .description(format!("A note of {}", note.created))
-        .mime("text/plain")
-        .size(note.text().len() as u64)
+    ResourceInfo {
+        annotations: Some(Annotations::new().last_modified(&note.created)),
+        meta: Some(metadata(note).to_string()),
+        ..ResourceInfo::new(note.uri(), format!("note-{}", note.id))
+            .title(&note.title)
+            .description(format!("A note of {}", note.created))
+            .mime("text/plain")
+            .size(note.text().len() as u64)
+    }
+}
+
+/// The same where a note is listed, linked, read and attached.
+fn metadata(note: &Note) -> Value {
+    json!({ "title": note.title, "created": note.created })
 }
 
 fn contents(note: &Note) -> ResourceContents {
-    ResourceContents::text(note.uri(), note.text())
-        .mime("text/plain")
-        .with_meta(json!({ "title": note.title, "created": note.created }))
+    ResourceContents::text(note.uri(), note.text()).mime("text/plain").with_meta(metadata(note))
 }
 
 plugin! {
