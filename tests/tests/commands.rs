@@ -130,7 +130,7 @@ fn a_command_ends_at_its_bounds() {
     let flags = ["spin", "fail", "flood", "variables"].map(|name| {
         format!("\n[[plugins.words.arguments]]\nname = \"{name}\"\ntype = \"boolean\"\nflag = \"--{name}\"\n")
     });
-    let limits = "\n[plugins.words.limits]\nfuel = \"50M\"\nstdio = \"1KiB\"\n";
+    let limits = "\n[plugins.words.limits]\nfuel = \"20M\"\ndeadline = \"5m\"\nstdio = \"1KiB\"\n";
     let (_home, client) = serving(&format!("{CONFIG}{}{limits}", flags.concat()));
     assert!(client.refused("words__run", &json!({"spin": true})).contains("limit: fuel"));
     let failed = client.refused("words__run", &json!({"fail": true}));
