@@ -18,6 +18,7 @@ pub(crate) fn install(workspace: &Workspace) -> Result<()> {
     postgres(workspace)?;
     chromium::install(workspace)?;
     let sources = workspace.path("tests/clients");
+    toolchain(&sources.join("componentize-js"), &workspace.target("clients/componentize-js"))?;
     let python_folder = workspace.target("clients/python");
     python(&sources, &python_folder, "")?;
     reader(&sources.join("reader"), &workspace.target("clients/reader"), &python_folder)?;
@@ -65,6 +66,24 @@ fn node(sources: &Path, folder: &Path) -> Result<()> {
         );
     }
     // Scripts find their packages from where they lie.
+    stamp(folder, &inputs)
+}
+
+/// The npm packages that make components of JavaScript. Their lock holds what they need on the systems that Kennel is for
+/// and nothing else: npm writes no complete lock of packages that come once for each system.
+fn toolchain(sources: &Path, folder: &Path) -> Result<()> {
+    let inputs = ["package.json", "package-lock.json"].map(|name| sources.join(name));
+    if stamped(folder, &inputs)? {
+        return Ok(());
+    }
+    say("installing the JavaScript toolchain into target/clients/componentize-js");
+    fresh(folder)?;
+    for input in &inputs {
+        copy_into(input, folder)?;
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
+    run(npm).context("cannot install the JavaScript toolchain")?;
     stamp(folder, &inputs)
 }
 

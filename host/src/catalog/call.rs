@@ -23,7 +23,7 @@ use super::types::{
     ResourceInfo, Resumption, TextContent, ToolResult,
 };
 use super::view::ToolEntry;
-use super::{Catalog, asking, json};
+use super::{Catalog, asking, command, json};
 
 impl Backend for Catalog {
     fn snapshot(&self) -> Arc<Snapshot> {
@@ -172,19 +172,28 @@ impl Catalog {
             .input
             .check(&value)
             .map_err(|why| CallFailure::InvalidArguments(format!("invalid arguments for {name:?}: {why}")))?;
+        let command = match &plugin.config.command {
+            Some(command) => Some(command::line(command, &value)?),
+            None => None,
+        };
         drop(value);
         let held = match self.hold(plugin, call, ("tools/call", name))? {
             Before::Run(held) => held,
             Before::Ask(pending) => return Ok(asks(pending)),
         };
         let call = &held.call;
-        let operation = sandbox::CallTool(contract::ToolCall {
-            name: entry.name.clone(),
-            arguments: arguments.to_string(),
-            resumption: resumption(call),
-            meta: meta(call),
-        });
-        let mut finished = held.plugin.program.call(operation, self.context(plugin, call, line)).await;
+        let context = self.context(plugin, call, line);
+        let mut finished = if let Some(command) = command {
+            command::finished(plugin, held.plugin.program.call(command, context).await)
+        } else {
+            let operation = sandbox::CallTool(contract::ToolCall {
+                name: entry.name.clone(),
+                arguments: arguments.to_string(),
+                resumption: resumption(call),
+                meta: meta(call),
+            });
+            held.plugin.program.call(operation, context).await
+        };
         let spent = Self::ended(&held.plugin, call, line, &mut finished);
         let answer = Self::tool_answer(entry, finished, spent);
         held.after(line, answer)

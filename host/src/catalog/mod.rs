@@ -6,6 +6,7 @@ mod approving;
 mod asking;
 mod audited;
 mod call;
+mod command;
 mod convert;
 mod events;
 mod names;

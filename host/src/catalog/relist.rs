@@ -68,6 +68,10 @@ impl Relist {
 
     /// Asks one plugin, as its calls find it, and tells what is different.
     pub(super) async fn ask(self, plugin: Arc<Plugin>) {
+        // What types or the configuration say does not change with what it does.
+        if !plugin.interface.speaks() {
+            return;
+        }
         let name = &plugin.config.name;
         let found = match Definitions::list(&plugin.program).await {
             Ok(found) => found,

@@ -99,6 +99,7 @@ pub fn run(
                             row("  output", &shown::plain(output))?;
                         }
                     }
+                    found.left_out.iter().try_for_each(|line| row("left out", &shown::plain(line)))?;
                     found.prompts.iter().try_for_each(|prompt| row("prompt", &prompt.name))?;
                     found
                         .templates
@@ -121,6 +122,7 @@ fn listed(found: &Definitions) -> Value {
             "inputSchema": schema(&tool.input_schema),
             "outputSchema": tool.output_schema.as_deref().map(schema),
         })).collect::<Vec<_>>(),
+        "leftOut": found.left_out,
         "prompts": found.prompts.iter().map(|prompt| &prompt.name).collect::<Vec<_>>(),
         "templates": found.templates.iter().map(|template| &template.uri_template).collect::<Vec<_>>(),
     })

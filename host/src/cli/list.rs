@@ -109,6 +109,9 @@ fn print(opened: &Opened, status: &Status, out: &mut dyn Write) -> std::io::Resu
             writeln!(out, "  {what:<10} {}", names.join(", "))?;
         }
     }
+    for line in &definitions.left_out {
+        writeln!(out, "  left out   {}", shown::plain(line))?;
+    }
     let holds = plugin.holding.grants.describe();
     if holds.is_empty() {
         writeln!(out, "  holds      nothing")?;
@@ -144,6 +147,7 @@ fn as_json(opened: &Opened, status: &Status) -> Value {
         value["tools"] = json!(tools(opened, plugin).collect::<Vec<_>>());
         value["prompts"] = json!(definitions.prompts.iter().map(|p| &p.name).collect::<Vec<_>>());
         value["templates"] = json!(definitions.templates.iter().map(|t| &t.uri_template).collect::<Vec<_>>());
+        value["leftOut"] = json!(definitions.left_out);
         value["resources"] = json!(definitions.resources);
         value["holds"] = json!(plugin.holding.grants.describe());
         value["withheld"] =

@@ -29,7 +29,7 @@ pub use home::{Home, HomeError};
 pub use limits::{LimitKey, default_limits, limit_keys};
 pub use origin::Origin;
 pub use places::{Conflict, Places, PlacesError};
-pub use plugin::{PluginConfig, ToolFilter};
+pub use plugin::{Argument, CommandTool, Kind, PluginConfig, ToolFilter, Where};
 pub use protocol::ProtocolConfig;
 pub use reader::Fault;
 

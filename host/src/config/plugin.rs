@@ -1,12 +1,15 @@
 //! One `[plugins.NAME]` of `kennel.toml`: what a person grants under this name, its settings and limits.
 //! Each kind of grant is read by a module of its own.
 
+mod command;
 mod directories;
 mod env;
 mod http;
 pub(super) mod secrets;
 mod sockets;
 mod state;
+
+pub use command::{Argument, CommandTool, Kind, Where};
 
 use std::fmt;
 use std::path::Path;
@@ -43,6 +46,8 @@ pub struct PluginConfig {
     pub on_denied: OnDenied,
     /// Which of its tools are offered.
     pub tools: ToolFilter,
+    /// What it is run with, when it is a command.
+    pub command: Option<CommandTool>,
     /// Bounds of its calls.
     pub limits: Limits,
     /// The way out that all plugins share.
@@ -62,6 +67,7 @@ impl PluginConfig {
             grants: Grants::default(),
             on_denied: OnDenied::Deny,
             tools: ToolFilter::default(),
+            command: None,
             limits,
             egress: Egress::default(),
             name,
@@ -170,6 +176,7 @@ pub(super) fn read(
         limits::read(&mut section, &mut plugin.limits, faults);
         section.finish(faults);
     }
+    plugin.command = command::read(&mut section, name, faults);
     plugin.grants.elicit = section.read(faults, "elicit", Item::boolean).unwrap_or(false);
     plugin.grants.sample = section.read(faults, "sample", Item::boolean).unwrap_or(false);
     plugin.grants.roots = section.read(faults, "roots", Item::boolean).unwrap_or(false);

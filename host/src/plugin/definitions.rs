@@ -12,8 +12,8 @@ use crate::grants::Wording;
 use crate::observe::escape_for_people;
 use crate::sandbox::contract::{Prompt, ResourceTemplate, Tool};
 use crate::sandbox::{
-    CallContext, CallError, Complete, GetPrompt, ListPrompts, ListResources, ListTemplates, ListTools,
-    Program, json,
+    CallContext, CallError, Complete, Functions, GetPrompt, ListPrompts, ListResources, ListTemplates,
+    ListTools, Program, json,
 };
 
 /// Most tools, prompts or templates of a plugin, each.
@@ -36,6 +36,9 @@ pub struct Definitions {
     pub resources: bool,
     /// Whether it completes arguments.
     pub completion: bool,
+    /// Exported functions that cannot be tools, with the reason; one line each.
+    #[serde(default)]
+    pub left_out: Vec<String>,
 }
 
 /// Why a plugin's definitions cannot be used.
@@ -68,6 +71,9 @@ pub enum DefinitionsError {
         /// The name.
         name: String,
     },
+    /// Functions, none of which can be a tool.
+    #[error("none of the functions it exports can be a tool: {}", .0.first().map_or("it exports none", String::as_str))]
+    NoFunctions(Vec<String>),
     /// A schema that is none.
     #[error("the {which} schema of its tool {tool:?} is unusable: {why}")]
     Schema {
@@ -120,6 +126,20 @@ impl Definitions {
         Ok(found)
     }
 
+    /// Of a component that exports plain functions: what its types say, without running it.
+    ///
+    /// # Errors
+    /// When none of them can be a tool, or no client could use them.
+    pub fn of_functions(functions: Functions) -> Result<Self, DefinitionsError> {
+        let Functions { tools, left_out } = functions;
+        if tools.is_empty() {
+            return Err(DefinitionsError::NoFunctions(left_out));
+        }
+        let found = Self { tools, left_out, ..Self::default() };
+        found.check()?;
+        Ok(found)
+    }
+
     fn check(&self) -> Result<(), DefinitionsError> {
         let mut tools = self.tools.iter().map(|tool| tool.name.as_str());
         let mut prompts = self.prompts.iter().map(|prompt| prompt.name.as_str());
@@ -168,7 +188,9 @@ impl Definitions {
             tools: items(words.tools)?,
             prompts: items(words.prompts)?,
             templates: items(words.templates)?,
-            ..*self
+            resources: self.resources,
+            completion: self.completion,
+            left_out: self.left_out.clone(),
         })
     }
 }

@@ -8,17 +8,21 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Home, PluginConfig, default_limits};
 use crate::grants::{
-    self, Approval, Asked, Digest, Egress, Grants, Holding, Limits, ManifestError, Wording, holding,
+    self, Approval, Asked, Digest, Egress, Grants, Holding, Limits, ManifestError, PluginName, Wording,
+    holding,
 };
 use crate::sandbox::capability::host::Host;
 use crate::sandbox::capability::wasi::Surroundings;
-use crate::sandbox::{CodeError, Interface, PrepareError, Program, Sandbox, Setup, check_kind};
+use crate::sandbox::{
+    Code, CodeError, Docs, Functions, Interface, PrepareError, Program, Sandbox, Setup, check_kind,
+};
 
 use super::cache::Cache;
+use super::command;
 use super::compile::Compiler;
 use super::definitions::{Definitions, DefinitionsError};
 use super::file::{FileError, PluginFile};
-use super::section::{describe_component, manifest};
+use super::section::{describe_component, docs, manifest};
 use super::supply::{Stored, Supply, SupplyError};
 use super::verdict::Certainty;
 
@@ -77,12 +81,22 @@ pub enum LoadError {
     },
     /// It offers nothing of the contract.
     #[error(
-        "it is a component but no plugin: it exports {found}; a plugin exports an interface of {CONTRACT}@{CONTRACT_VERSION}"
+        "it is a component but no plugin: it exports {found}; a plugin exports an interface of {CONTRACT}@{CONTRACT_VERSION}, or plain functions"
     )]
     NoPlugin {
         /// What it exports.
         found: String,
     },
+    /// It is a command, and nobody said what it is run with.
+    #[error(
+        "it is a command, which has no tools of its own; to make it one write `kind = \"command\"`, a `description` and its `arguments` under [plugins.{0}] in kennel.toml"
+    )]
+    Command(PluginName),
+    /// It was said to be a command and is none.
+    #[error(
+        "it is no command: it does not export wasi:cli/run@0.2; take `kind = \"command\"` out of [plugins.{0}] in kennel.toml"
+    )]
+    NoCommand(PluginName),
     /// It cannot be linked or configured.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
@@ -141,6 +155,9 @@ impl Loader {
         let interface = code.of_bytes(&file.bytes).await?.interface();
         check_contract(&interface)?;
         let definitions = self.definitions(file, &code, &interface).await?;
+        for line in &definitions.left_out {
+            tracing::warn!("{}: {line}", file.path.display());
+        }
         Ok(Component { code, interface, asked, definitions: Arc::new(definitions) })
     }
 
@@ -169,6 +186,11 @@ impl Loader {
     ) -> Result<Arc<Plugin>, LoadError> {
         let started = Instant::now();
         let Component { code, interface, asked, mut definitions } = self.read(file).await?;
+        match &config.command {
+            Some(_) if !interface.is_command() => return Err(LoadError::NoCommand(config.name.clone())),
+            None if only_command(&interface) => return Err(LoadError::Command(config.name.clone())),
+            _ => {}
+        }
         let (mut approval, mut drift) = (approval, None);
         let unpinned;
         let other = |pin: &&grants::Definitions| definitions.wording().is_ok_and(|now| now.hashes() != **pin);
@@ -187,6 +209,11 @@ impl Loader {
                     approval = &unpinned;
                 }
             }
+        }
+        // A command says nothing of itself; what a person wrote of it is not held against what was approved of it.
+        if let Some(command) = &config.command {
+            definitions =
+                Arc::new(Definitions { tools: vec![command::tool(command)], ..Definitions::default() });
         }
         let holding = holding(&config.grants, asked.as_ref(), config.trust, approval);
         // What was written for approved bytes is for these alone: also settings and limits.
@@ -253,7 +280,14 @@ impl Loader {
             },
         )?;
         program.link().await?;
-        let found = match Definitions::list(&program).await {
+        let found = if only_command(interface) {
+            Ok(Definitions::default())
+        } else if interface.is_plain() {
+            Definitions::of_functions(functions(&file.bytes, code.of_bytes(&file.bytes).await?))
+        } else {
+            Definitions::list(&program).await
+        };
+        let found = match found {
             Ok(found) => found,
             Err(error) => {
                 let certainty = Certainty::of_definitions(&error);
@@ -268,6 +302,24 @@ impl Loader {
             tracing::warn!("definitions of {} cannot be stored: {error}", file.path.display());
         }
         Ok(found)
+    }
+}
+
+/// Whether all that can be done with it is to run it.
+fn only_command(interface: &Interface) -> bool {
+    interface.is_command() && !interface.speaks() && !interface.is_plain()
+}
+
+/// The functions of a component that speaks no contract, in the words that it brings. Words that do not read take no
+/// function away.
+fn functions(component: &[u8], code: &Code) -> Functions {
+    match docs(component) {
+        Ok(docs) => code.functions(&docs.unwrap_or_default()),
+        Err(why) => {
+            let mut found = code.functions(&Docs::default());
+            found.left_out.push(why.to_string());
+            found
+        }
     }
 }
 
@@ -295,7 +347,7 @@ fn check_contract(interface: &Interface) -> Result<(), LoadError> {
         let version = misfit.rsplit_once('@').map_or("no version", |(_, version)| version);
         return Err(LoadError::Version { found: format!("{CONTRACT}@{version}") });
     }
-    if !interface.exports.iter().any(|name| ours(&name)) {
+    if !interface.exports.iter().any(|name| ours(&name)) && !interface.is_plain() && !interface.is_command() {
         let mut found = interface.exports.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
         if found.is_empty() {
             found = "nothing".into();

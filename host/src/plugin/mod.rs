@@ -2,6 +2,7 @@
 //! from the cache, read for what they offer, watched. Speaks no MCP and runs nothing itself.
 
 mod cache;
+mod command;
 mod compile;
 mod definitions;
 mod file;

@@ -1,9 +1,9 @@
-//! Reads the manifest out of a component without running or compiling it.
+//! Reads the manifest and the documentation out of a component without running or compiling it.
 
 use wasmparser::{ComponentExternalKind, Parser, Payload};
 
 use crate::grants::{Asked, MANIFEST_SECTION, MAX_MANIFEST, ManifestError};
-use crate::sandbox::{CodeError, Interface, check_kind};
+use crate::sandbox::{CodeError, DOCS_SECTION, Docs, DocsError, Interface, check_kind};
 
 /// What the component asks for, from its custom section [`MANIFEST_SECTION`]; `None` when it has none.
 /// The section may stand in the component itself or in one of its core modules, where compilers put
@@ -29,6 +29,27 @@ pub fn manifest(component: &[u8]) -> Result<Option<Asked>, ManifestError> {
         }
     }
     found.map(Asked::parse).transpose()
+}
+
+/// What its author wrote about the functions it exports; `None` when it says nothing. Only the component's own section
+/// counts: those of components inside it are about them.
+///
+/// # Errors
+/// When the section does not read.
+pub(super) fn docs(component: &[u8]) -> Result<Option<Docs>, DocsError> {
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(component) {
+        let Ok(payload) = payload else { break };
+        match payload {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CustomSection(section) if depth == 0 && section.name() == DOCS_SECTION => {
+                return Docs::parse(section.data()).map(Some);
+            }
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// What a component imports and exports at its outermost level, read without compiling it.

@@ -10,7 +10,10 @@ use futures::future::BoxFuture;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
+use super::command::is_run;
+use super::contract::Tool;
 use super::engine;
+use super::functions::{self, Docs, Function, spoken_for};
 use super::running::{Sandbox, StartError};
 
 /// A component's machine code, ready to be given grants. Cheap to clone.
@@ -33,6 +36,35 @@ pub struct Interface {
     pub imports: Vec<String>,
     /// Exported interfaces and functions.
     pub exports: Vec<String>,
+}
+
+impl Interface {
+    /// Whether it does not speak the contract but may export plain functions, which are its tools.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        !self.speaks() && self.exports.iter().any(|name| !spoken_for(name))
+    }
+
+    /// Whether it exports anything of the contract.
+    #[must_use]
+    pub fn speaks(&self) -> bool {
+        self.exports.iter().any(|name| name.starts_with("kennel:plugin/"))
+    }
+
+    /// Whether it is a command (`wasi:cli/command`), whatever else it is.
+    #[must_use]
+    pub fn is_command(&self) -> bool {
+        self.exports.iter().any(|name| is_run(name))
+    }
+}
+
+/// The tools that plain functions are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Functions {
+    /// In the order of the exports.
+    pub tools: Vec<Tool>,
+    /// Functions that cannot be tools, with the reason; one line each, safe to show.
+    pub left_out: Vec<String>,
 }
 
 /// Why bytes are not code that can run here.
@@ -131,6 +163,13 @@ impl AuthenticFile {
 }
 
 impl Code {
+    /// The plain functions it exports, as tools, in the words of `docs`. Runs nothing.
+    #[must_use]
+    pub fn functions(&self, docs: &Docs) -> Functions {
+        let found = functions::find(&self.component, docs);
+        Functions { tools: found.functions.iter().map(Function::tool).collect(), left_out: found.left_out }
+    }
+
     /// What it imports and exports.
     #[must_use]
     pub fn interface(&self) -> Interface {

@@ -6,11 +6,13 @@ mod border;
 mod busy;
 pub mod capability;
 mod code;
+mod command;
 mod context;
 pub mod contract;
 mod engine;
 mod error;
 mod executor;
+mod functions;
 mod health;
 pub mod json;
 mod limiter;
@@ -25,13 +27,15 @@ mod store;
 mod turns;
 
 pub use busy::{Busy, SitsOut};
-pub use code::{AuthenticFile, Code, CodeError, CodeSource, Interface, check_kind, compile};
+pub use code::{AuthenticFile, Code, CodeError, CodeSource, Functions, Interface, check_kind, compile};
+pub use command::{Ran, RunCommand};
 pub use context::{CallContext, Caller, ClientCapabilities, Events, ListKind, LogLevel, NoEvents};
 /// The engine that calls run on, for benchmarks that measure wasmtime alone beside them.
 #[doc(hidden)]
 pub use engine::pooled as engine_alone;
 pub use engine::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_MEMORY, MAX_TABLE_ELEMENTS, MAX_TABLES};
 pub use error::{Budget, CallError, LimitHit};
+pub use functions::{DOCS_SECTION, Docs, DocsError, MAX_DOCS};
 pub use linked::PrepareError;
 pub use meter::{Counters, Usage};
 pub use operation::{

@@ -1,5 +1,6 @@
 //! What can be asked of a plugin: one type an export, with what it gives back and how large that is.
 
+use std::collections::HashMap;
 use std::future::Future;
 
 use wasmtime::component::{ComponentExportIndex, Instance, InstancePre};
@@ -7,6 +8,10 @@ use wasmtime::{Result, Store};
 
 use super::bindings::exports::kennel::plugin::{completion, prompts, resources, tools};
 use super::bindings::kennel::plugin::types as wit;
+use super::capability::stdio::Capture;
+use super::code::Code;
+use super::command::{RunCommand, is_run};
+use super::functions::{self, Docs, Function};
 use super::scrubbed::Scrub;
 use super::{CallState, Interface, contract};
 use crate::observe::Scrubber;
@@ -18,6 +23,9 @@ pub(super) struct Offers {
     pub(super) resources: bool,
     pub(super) prompts: bool,
     pub(super) completion: bool,
+    /// Instead of any of these.
+    pub(super) functions: bool,
+    pub(super) command: bool,
 }
 
 impl Offers {
@@ -32,12 +40,19 @@ impl Offers {
             resources: has("resources"),
             prompts: has("prompts"),
             completion: has("completion"),
+            functions: interface.is_plain(),
+            command: interface.is_command(),
         }
     }
 }
 
 /// Where a component has what each operation calls, once it has code. Looked up once: a call looks for nothing.
-pub(super) struct Exports(Vec<Option<ComponentExportIndex>>);
+pub(super) struct Exports {
+    contract: Vec<Option<ComponentExportIndex>>,
+    /// Plain functions, by the names of their tools.
+    functions: HashMap<String, Function>,
+    command: Option<ComponentExportIndex>,
+}
 
 impl Exports {
     /// An interface that is not there is an absence; a function that its interface lacks is an error.
@@ -57,7 +72,23 @@ impl Exports {
                 .map(Some)
                 .ok_or_else(|| wasmtime::Error::msg(format!("its export {name} has no {function}")))
         };
-        FUNCTIONS.iter().map(find).collect::<Result<_>>().map(Self)
+        let contract = FUNCTIONS.iter().map(find).collect::<Result<_>>()?;
+        // The words are in the definitions, which were read before.
+        let plain = Code { component: component.clone() }.interface().is_plain();
+        let found = plain.then(|| functions::find(component, &Docs::default()).functions);
+        let functions =
+            found.into_iter().flatten().map(|function| (function.tool.clone(), function)).collect();
+        let name = ty.exports(pre.engine()).map(|(name, _)| name).find(|name| is_run(name));
+        let interface = name.and_then(|name| component.get_export_index(None, name));
+        let command = interface.and_then(|index| component.get_export_index(Some(&index), "run"));
+        Ok(Self { contract, functions, command })
+    }
+}
+
+impl Exports {
+    /// Where a command begins.
+    pub(super) fn command(&self) -> Option<ComponentExportIndex> {
+        self.command
     }
 }
 
@@ -82,6 +113,14 @@ pub(super) trait Enter: Operation {
 
     fn scrub(output: &mut Self::Output, by: &Scrubber);
 
+    /// What a command is run with, for what is none.
+    fn command(&self) -> Option<&RunCommand> {
+        None
+    }
+
+    /// Takes what was printed, if that is part of the answer. Else it goes to the log.
+    fn printed(_output: &mut Self::Output, _out: &Capture, _err: &Capture) {}
+
     fn enter(
         self,
         exports: &Exports,
@@ -93,7 +132,7 @@ pub(super) trait Enter: Operation {
 macro_rules! operations {
     ($($(#[$doc:meta])* $name:ident($($arg:ident: $input:ty),*) -> $output:ty = $export:ident, $interface:literal, $function:literal;)*) => {
         /// Names an operation's function in [`FUNCTIONS`] and [`Exports`].
-        enum Function { $($name),* }
+        enum Place { $($name),* }
 
         /// The contract's interface and function of each operation.
         const FUNCTIONS: &[(&str, &str)] = &[$(($interface, $function)),*];
@@ -106,9 +145,39 @@ macro_rules! operations {
             const EXPORT: &'static str = $interface;
         }
 
+        impl $name {
+            /// Enters the contract's function.
+            async fn speak(
+                self,
+                exports: &Exports,
+                store: &mut Store<CallState>,
+                instance: &Instance,
+            ) -> Result<std::result::Result<$output, wit::Error>> {
+                let Some(index) = exports.contract.get(Place::$name as usize).copied().flatten() else {
+                    return Err(wasmtime::Error::msg(concat!("no export ", $interface)));
+                };
+                let Self($($arg),*) = self;
+                let function = instance.get_typed_func::<
+                    ($(&$input,)*),
+                    (std::result::Result<$output, wit::Error>,),
+                >(&mut *store, index)?;
+                let (answer,) = function.call_async(&mut *store, ($(&$arg,)*)).await?;
+                Ok(answer)
+            }
+
+            fn spoken(offers: Offers) -> bool {
+                offers.$export
+            }
+        }
+    )*};
+}
+
+/// Operations that only the contract has.
+macro_rules! enter {
+    ($($name:ident)*) => {$(
         impl Enter for $name {
             fn offered(offers: Offers) -> bool {
-                offers.$export
+                Self::spoken(offers)
             }
 
             fn weight(output: &Self::Output) -> usize {
@@ -125,16 +194,7 @@ macro_rules! operations {
                 store: &mut Store<CallState>,
                 instance: &Instance,
             ) -> Result<std::result::Result<Self::Output, wit::Error>> {
-                let Some(index) = exports.0.get(Function::$name as usize).copied().flatten() else {
-                    return Err(wasmtime::Error::msg(concat!("no export ", $interface)));
-                };
-                let Self($($arg),*) = self;
-                let function = instance.get_typed_func::<
-                    ($(&$input,)*),
-                    (std::result::Result<$output, wit::Error>,),
-                >(&mut *store, index)?;
-                let (answer,) = function.call_async(&mut *store, ($(&$arg,)*)).await?;
-                Ok(answer)
+                self.speak(exports, store, instance).await
             }
         }
     )*};
@@ -161,6 +221,34 @@ operations! {
     GetPrompt(call: contract::PromptCall) -> contract::PromptOutcome = prompts, "prompts", "get-prompt";
     /// Proposes values for an argument.
     Complete(call: contract::CompletionCall) -> contract::Completions = completion, "completion", "complete";
+}
+
+enter! { ListTools ListResources ListTemplates ReadResource Subscribe Unsubscribe ListPrompts GetPrompt Complete }
+
+impl Enter for CallTool {
+    fn offered(offers: Offers) -> bool {
+        Self::spoken(offers) || offers.functions
+    }
+
+    fn weight(output: &Self::Output) -> usize {
+        Weigh::weight(output)
+    }
+
+    fn scrub(output: &mut Self::Output, by: &Scrubber) {
+        Scrub::scrub(output, by);
+    }
+
+    async fn enter(
+        self,
+        exports: &Exports,
+        store: &mut Store<CallState>,
+        instance: &Instance,
+    ) -> Result<std::result::Result<Self::Output, wit::Error>> {
+        match exports.functions.get(&self.0.name) {
+            Some(function) => functions::call(function, &self.0, store, instance).await,
+            None => self.speak(exports, store, instance).await,
+        }
+    }
 }
 
 /// Bytes a record costs besides its texts, so that a list of a million empty ones is not free.

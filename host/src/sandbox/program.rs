@@ -340,10 +340,12 @@ impl Program {
         }
         let limits = &self.limits;
         let cancel = context.cancel.clone();
-        let caller = self.may_be_kept(&context).then(|| context.caller.id.clone());
+        // A command is a program that runs once: its command line is its instance's.
+        let once = operation.command().is_some();
+        let caller = (!once && self.may_be_kept(&context)).then(|| context.caller.id.clone());
         let mut guest = match caller.as_deref().and_then(|caller| self.kept.take(caller)) {
             Some(guest) => self.again(guest, context, started),
-            None => self.fresh(linked, context, started, caller.is_some()),
+            None => self.fresh(linked, context, started, caller.is_some(), operation.command()),
         };
         let counters = guest.counters.clone();
         let store = &mut guest.store;
@@ -385,7 +387,8 @@ impl Program {
             Ended::Cancelled => Err(CallError::Cancelled),
             Ended::Revoked(why) => Err(CallError::Revoked(why)),
             Ended::Deadline => Err(limit(Budget::Deadline, seconds(limits.deadline))),
-            Ended::Guest(Ok(Ok(answer))) => {
+            Ended::Guest(Ok(Ok(mut answer))) => {
+                O::printed(&mut answer, &guest.out, &guest.err);
                 output = O::weight(&answer);
                 if guarded!("output", output > limits.output) {
                     Err(limit(Budget::Output, format!("{} bytes", limits.output)))

@@ -57,6 +57,13 @@ impl Capture {
         Captured { text: escape_for_people(&String::from_utf8_lossy(&bytes)).into_owned(), dropped }
     }
 
+    /// The same as it was written, with the number of bytes that were dropped.
+    pub(in crate::sandbox) fn take_bytes(&self) -> (Vec<u8>, u64) {
+        let Kept { bytes, dropped } =
+            std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+        (bytes, dropped)
+    }
+
     fn keep(&self, bytes: &[u8]) {
         self.counters.charge(bytes.len() as u64);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::random::Deterministic;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder};
 
 use crate::grants::{Grants, Limits, Operation, decide};
+use crate::sandbox::RunCommand;
 
 use super::stdio::Capture;
 
@@ -40,7 +42,14 @@ impl Base {
     }
 
     /// The call's context, without directories, which `files` puts in.
-    pub(in crate::sandbox) fn begin(&self, limits: &Limits, out: &Capture, err: &Capture) -> WasiCtx {
+    /// A command gets its arguments and its input, everything else has none.
+    pub(in crate::sandbox) fn begin(
+        &self,
+        limits: &Limits,
+        out: &Capture,
+        err: &Capture,
+        command: Option<&RunCommand>,
+    ) -> WasiCtx {
         let mut builder = WasiCtxBuilder::new();
         for (name, value) in &self.env {
             builder.env(name, value);
@@ -53,6 +62,9 @@ impl Base {
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false);
+        if let Some(command) = command {
+            builder.args(&command.arguments).stdin(MemoryInputPipe::new(command.stdin.clone()));
+        }
         guarded!("environment", without { builder.inherit_env(); });
         guarded!("captured", without { builder.inherit_stdout(); });
         if self.surroundings == Surroundings::Fixed {

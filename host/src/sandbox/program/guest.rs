@@ -13,7 +13,7 @@ use super::super::capability::host;
 use super::super::capability::stdio::Capture;
 use super::super::limiter::Limiter;
 use super::super::linked::Linked;
-use super::super::{CallContext, CallState, Counters};
+use super::super::{CallContext, CallState, Counters, RunCommand};
 use super::Program;
 
 /// An instance and what it needs to go on.
@@ -37,6 +37,7 @@ impl Program {
         context: CallContext,
         started: Instant,
         to_keep: bool,
+        command: Option<&RunCommand>,
     ) -> Guest {
         let limits = &self.limits;
         let counters = if to_keep { Arc::default() } else { context.counters.clone() };
@@ -49,7 +50,7 @@ impl Program {
         let (out, err) = (Capture::begin(limits.stdio, &counters), Capture::begin(limits.stdio, &counters));
         let mut table = ResourceTable::new();
         table.set_max_capacity(guarded!("resources", limits.resources, without usize::MAX));
-        let mut wasi = self.base.begin(limits, &out, &err);
+        let mut wasi = self.base.begin(limits, &out, &err, command);
         let files = self.files.begin(&mut wasi, &counters);
         let sockets = self.sockets.begin(&mut wasi, limits, &counters);
         let state = CallState {
