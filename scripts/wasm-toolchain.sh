@@ -8,6 +8,7 @@
 set -euo pipefail
 
 fail() { echo "wasm-toolchain.sh: $1" >&2; exit 1; }
+. "$(dirname "$0")/debian-suite.sh"
 
 PREFIX=$(realpath -m "${1:?usage: $0 PREFIX}")
 SUITE=${WASM_DEBIAN_SUITE:-forky}
@@ -34,56 +35,17 @@ if [ -e "$PREFIX/.ok" ]; then link_linkers; echo "$RUSTC"; exit 0; fi
 
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
-mkdir -p "$WORK"/{lists,archives}/partial "$WORK/parts"
-
-# The Debian mirror that this machine already uses, at another suite, with lists and caches of our own.
-. /etc/os-release
-MIRROR=$(apt-get update --print-uris | sed -n "s|^'\\(.*\\)/dists/${VERSION_CODENAME:-none}/InRelease'.*|\\1|p" | head -n1)
-[ -n "$MIRROR" ] || fail "apt has no source for Debian ${VERSION_CODENAME:-(unknown)} configured"
-echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $MIRROR $SUITE main" > "$WORK/sources.list"
-: > "$WORK/status"
-cat > "$WORK/apt.conf" <<CONF
-Dir::Etc::sourcelist "$WORK/sources.list";
-Dir::Etc::sourceparts "$WORK/parts";
-Dir::State::lists "$WORK/lists";
-Dir::State::status "$WORK/status";
-Dir::State::extended_states "$WORK/extended_states";
-Dir::Cache::archives "$WORK/archives";
-Dir::Cache::pkgcache "";
-Dir::Cache::srcpkgcache "";
-Dir::Log "$WORK";
-APT::Sandbox::User "$(id -un)";
-APT::Get::List-Cleanup "0";
-Acquire::Languages "none";
-Acquire::Retries "3";
-Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-Debug::NoLocking "1";
-CONF
-export APT_CONFIG=$WORK/apt.conf
-apt-get -qq update
+open_suite
 # libstd-rust-dev pulls the compiler's own libraries (driver, LLVM, libc); rustc itself is fetched alone,
 # because it would pull a whole C compiler.
-apt-get -qq -y --no-install-recommends -d install libstd-rust-dev libstd-rust-dev-wasm32
-(cd "$WORK/archives" && apt-get -qq download rustc)
-unset APT_CONFIG
+with_dependencies libstd-rust-dev libstd-rust-dev-wasm32
+alone rustc
+unpack "$PREFIX"
 
-rm -rf "$PREFIX"
-mkdir -p "$PREFIX"
-for deb in "$WORK"/archives/*.deb; do dpkg-deb -x "$deb" "$PREFIX"; done
-rm -rf "$PREFIX"/usr/share "$PREFIX"/etc "$PREFIX"/var
-
-# Run the compiler with the libc it was built for. The wrapper finds its folder by itself, so the tree may move.
-LIBDIR=usr/lib/$(uname -m)-linux-gnu
-LOADER=$(basename "$(ls "$PREFIX/$LIBDIR"/ld-linux-*)")
 mkdir -p "$PREFIX/usr/libexec"
 for name in rustc rustdoc; do
   mv "$PREFIX/usr/bin/$name" "$PREFIX/usr/libexec/$name"
-  cat > "$PREFIX/usr/bin/$name" <<WRAPPER
-#!/bin/sh
-root=\$(cd "\$(dirname "\$0")/../.." && pwd)
-exec "\$root/$LIBDIR/$LOADER" --library-path "\$root/$LIBDIR" "\$root/usr/libexec/$name" "\$@"
-WRAPPER
-  chmod +x "$PREFIX/usr/bin/$name"
+  wrap "$PREFIX" "$name" "usr/libexec/$name"
 done
 link_linkers
 

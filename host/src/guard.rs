@@ -41,10 +41,26 @@ macro_rules! guarded {
     };
 }
 
+#[cfg(feature = "mutate")]
+const SWITCH: &str = "KENNEL_GUARD_OFF";
+
+#[cfg(feature = "mutate")]
+static OFF: std::sync::LazyLock<Option<String>> = std::sync::LazyLock::new(|| std::env::var(SWITCH).ok());
+
 /// Whether a guard is on: all are but the one that the environment names.
 #[cfg(feature = "mutate")]
 pub(crate) fn stands(name: &str) -> bool {
-    static OFF: std::sync::LazyLock<Option<String>> =
-        std::sync::LazyLock::new(|| std::env::var("KENNEL_GUARD_OFF").ok());
     OFF.as_deref() != Some(name)
+}
+
+/// What a process of ours gets that has no environment of its own, so that the same guards stand in it.
+#[cfg(feature = "mutate")]
+pub(crate) fn inherited() -> Option<(&'static str, &'static str)> {
+    OFF.as_deref().map(|name| (SWITCH, name))
+}
+
+/// What a process of ours gets that has no environment of its own: nothing.
+#[cfg(not(feature = "mutate"))]
+pub(crate) fn inherited() -> Option<(&'static str, &'static str)> {
+    None
 }

@@ -25,6 +25,7 @@
 #[allow(unused_extern_crates)]
 extern crate self as kennel_sdk;
 
+pub mod api;
 #[doc(hidden)]
 pub mod bindings;
 mod completion;

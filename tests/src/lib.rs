@@ -12,6 +12,7 @@ mod bystander;
 mod client;
 pub mod conformance;
 mod flood;
+pub mod grants;
 pub mod guards;
 mod home;
 mod http;
@@ -22,8 +23,9 @@ pub mod postgres;
 pub mod process;
 pub mod real;
 pub mod report;
-mod rights;
 mod trial;
+pub mod web;
+pub mod web_plugin;
 #[cfg_attr(not(feature = "schemas"), path = "wire_unchecked.rs")]
 mod wire;
 
@@ -43,6 +45,6 @@ pub use paths::{
 };
 pub use postgres::Postgres;
 pub use process::cpu_time;
-pub use rights::each_grant_is_needed;
+pub use grants::each_grant_is_needed;
 pub use trial::Trial;
 pub use wire::Wire;

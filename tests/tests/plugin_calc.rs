@@ -109,9 +109,7 @@ fn what_cannot_be_analyzed_is_told() {
 fn it_holds_nothing_that_it_does_not_need() {
     let other = Home::new("calc");
     let folder = files(&other);
-    each_grant_is_needed("calc", FIRST, &[("directories", granted(&folder))], |home| {
-        let client = home.serve();
-        client.initialize();
+    each_grant_is_needed("calc", FIRST, &[("directories", granted(&folder))], None, |client| {
         let arguments = json!({ "filepath": format!("{folder}/a.csv"), "operations": ["sum"] });
         let result = client.call("analyze_csv", &arguments);
         if result["isError"] == true { Err(words(&result)) } else { Ok(()) }

@@ -74,9 +74,7 @@ fn what_is_no_note_is_refused() {
 
 #[test]
 fn it_holds_nothing_that_it_does_not_need() {
-    each_grant_is_needed("notes", FIRST, &[("state", STATE.to_owned())], |home| {
-        let client = home.serve();
-        client.initialize();
+    each_grant_is_needed("notes", FIRST, &[("state", STATE.to_owned())], None, |client| {
         let result = client.call("create_note", &json!({ "title": "a", "content": "b" }));
         if result["isError"] == true { Err(words(&result)) } else { Ok(()) }
     });

@@ -165,10 +165,8 @@ fn a_file_and_the_log_of_late_are_attached() {
 fn it_holds_nothing_that_it_does_not_need() {
     let project_home = Home::new("project");
     let folder = project(&project_home);
-    each_grant_is_needed("prompts", FIRST, &[("directories", granted(&folder))], |home| {
-        let client = home.serve();
-        client.initialize();
+    each_grant_is_needed("prompts", FIRST, &[("directories", granted(&folder))], None, |client| {
         let arguments = json!({ "timeframe": "1h", "fileUri": format!("file://{folder}/my%20code.py") });
-        get(&client, "analyze-project", &arguments).map(drop)
+        get(client, "analyze-project", &arguments).map(drop)
     });
 }

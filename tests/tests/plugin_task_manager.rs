@@ -125,9 +125,7 @@ fn what_is_not_there_is_an_error_of_the_tool() {
 
 #[test]
 fn it_holds_nothing_that_it_does_not_need() {
-    each_grant_is_needed("task-manager", FIRST, &[("state", STATE.to_owned())], |home| {
-        let client = home.serve();
-        client.initialize();
+    each_grant_is_needed("task-manager", FIRST, &[("state", STATE.to_owned())], None, |client| {
         let result = client.call("create_task", &json!({ "title": "One", "description": "" }));
         if result["isError"] == true { Err(words(&result)) } else { Ok(()) }
     });

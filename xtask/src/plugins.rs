@@ -3,6 +3,7 @@
 //! It must not run or inspect what it built.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -31,17 +32,23 @@ struct Target {
 /// Builds all plugins; returns their names, sorted.
 pub(crate) fn build(workspace: &Workspace) -> Result<BTreeSet<String>> {
     say("building the plugins");
-    components(workspace, "plugins", "plugins")
+    let c = toolchain::c_environment(workspace)?;
+    components(workspace, "plugins", "plugins", &c)
 }
 
 /// Builds the attackers, which are no plugins for anyone.
 pub(crate) fn build_hostile(workspace: &Workspace) -> Result<()> {
     say("building the attackers of the hostile tests");
-    components(workspace, "tests/hostile", "hostile").map(drop)
+    components(workspace, "tests/hostile", "hostile", &[]).map(drop)
 }
 
 /// Builds the workspace in `sources` and puts its components into `target/INTO`.
-fn components(workspace: &Workspace, sources: &str, into: &str) -> Result<BTreeSet<String>> {
+fn components(
+    workspace: &Workspace,
+    sources: &str,
+    into: &str,
+    environment: &[(&str, OsString)],
+) -> Result<BTreeSet<String>> {
     let compiler = toolchain::find(workspace)?;
     let manifest = workspace.path(&format!("{sources}/Cargo.toml"));
     // One folder for both: what they depend on is the same, and is built once.
@@ -49,6 +56,7 @@ fn components(workspace: &Workspace, sources: &str, into: &str) -> Result<BTreeS
     let command = |args: &[&str]| {
         let mut command = workspace.cargo(args);
         command.arg("--manifest-path").arg(&manifest).env("CARGO_TARGET_DIR", &built);
+        command.envs(environment.iter().map(|(key, value)| (key, value)));
         // Meant for the host's compiler.
         for key in [
             "RUSTFLAGS",

@@ -1,7 +1,8 @@
-//! Finds or sets up a Rust compiler for `wasm32-wasip2`.
-//! The target in the active toolchain comes first; else `KENNEL_WASM_TOOLCHAIN` decides.
+//! Finds or sets up compilers for `wasm32-wasip2`: of Rust, and of the C that a few plugins have in them.
+//! The target in the active toolchain comes first; else `KENNEL_WASM_TOOLCHAIN` decides. `CC_wasm32_wasip2` names a C compiler.
 //! It must not install anything outside `target/`, except that `rustup target add` adds to rustup's own folder.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -48,6 +49,30 @@ pub(crate) fn find(workspace: &Workspace) -> Result<Option<PathBuf>> {
             }
         },
     }
+}
+
+/// What `cc`, the crate that compiles C for others, reads to find the compiler of this target.
+const CC: &str = "CC_wasm32_wasip2";
+
+/// The environment in which plugins with C in them build: the compiler that the person named in `CC_wasm32_wasip2`, else
+/// clang from Debian, whichever way the Rust compiler came. The archiver is the machine's own, because rustc makes the
+/// index anew.
+pub(crate) fn c_environment(workspace: &Workspace) -> Result<Vec<(&'static str, OsString)>> {
+    // What distributions build SQLite with, and so what people expect of it.
+    let sqlite = ("LIBSQLITE3_FLAGS", "-DSQLITE_ENABLE_MATH_FUNCTIONS -USQLITE_ENABLE_STAT4".into());
+    if std::env::var_os(CC).is_some() {
+        return Ok(vec![sqlite]);
+    }
+    let folder = workspace.target("wasm-c-compiler");
+    if !folder.join(".ok").exists() {
+        say("unpacking a C compiler for wasm from Debian into target/ (about 60 MB to download, once)");
+    }
+    let clang = script(workspace, "scripts/wasm-c-compiler.sh", &folder).with_context(|| {
+        format!(
+            "no C compiler for {TARGET}: set {CC} to a clang with a WASI sysroot, for example the WASI SDK's"
+        )
+    })?;
+    Ok(vec![(CC, clang.into()), ("AR_wasm32_wasip2", "ar".into()), sqlite])
 }
 
 fn active_has_target() -> Result<bool> {

@@ -245,7 +245,14 @@ mod tests {
 
     fn directory(mode: DirectoryMode) -> DirectoryGrant {
         let quota = DiskQuota { bytes: 1, files: 1 };
-        DirectoryGrant { host: "/srv/x".into(), guest: "/x".into(), mode, quota, extensions: Vec::new() }
+        DirectoryGrant {
+            host: "/srv/x".into(),
+            guest: "/x".into(),
+            mode,
+            quota,
+            extensions: Vec::new(),
+            lock: Default::default(),
+        }
     }
 
     fn http(methods: Vec<&str>) -> HttpGrant {

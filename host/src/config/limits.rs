@@ -209,6 +209,24 @@ const KEYS: &[LimitKey] = &[
         "calls of the plugin by one caller that begin in a minute; the most means no bound"
     ),
     limit!("queue", queue, Count, 20_000, 0, 1_000_000, "calls of the plugin waiting for their turn"),
+    limit!(
+        "instance-calls",
+        instance_calls,
+        Count,
+        1,
+        1,
+        1_000_000,
+        "calls of one caller that an instance lives for; more than 1 lets the plugin remember from call to call"
+    ),
+    limit!(
+        "instance-idle",
+        instance_idle,
+        Duration,
+        10_000,
+        1,
+        HOUR,
+        "how long an instance waits for its caller's next call"
+    ),
 ];
 
 /// The number types of [`Limits`]. Every bound above fits them; a value past one saturates.
@@ -292,6 +310,8 @@ pub fn default_limits() -> Limits {
         rate: 0,
         caller_rate: 0,
         queue: 0,
+        instance_calls: 0,
+        instance_idle: Duration::ZERO,
     };
     for key in KEYS {
         (key.set)(&mut limits, key.default);

@@ -19,6 +19,20 @@ pub struct DirectoryGrant {
     /// Only files with these extensions, written without the dot; all files when there are none. Directories are not
     /// meant: they can always be entered.
     pub extensions: Vec<String>,
+    /// What keeps other programs from a file while a call has it open.
+    pub lock: FileLock,
+}
+
+/// A lock that the host takes for a call on every file it opens in a directory, because WASI knows none. Other programs are
+/// kept out as far as they take the same lock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FileLock {
+    /// None: whoever else writes there must be trusted not to at the same time.
+    #[default]
+    None,
+    /// SQLite's own, on the bytes that every `sqlite3` locks: shared with other readers for a file that is opened to be read,
+    /// of this call alone for one that is opened to be written.
+    Sqlite,
 }
 
 /// What may be done in a directory.
@@ -77,7 +91,7 @@ impl DirectoryGrant {
     /// Whether all that `other` grants is granted by this one too, in the same place.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        let Self { host, guest, mode, quota, extensions } = other;
+        let Self { host, guest, mode, quota, extensions, lock } = other;
         let files = self.extensions.is_empty()
             || (!extensions.is_empty() && extensions.iter().all(|one| self.extensions.contains(one)));
         self.host == *host
@@ -86,6 +100,8 @@ impl DirectoryGrant {
             && self.quota.bytes >= quota.bytes
             && self.quota.files >= quota.files
             && files
+            // A lock only takes away: it makes a call wait, and refuses it.
+            && self.lock <= *lock
     }
 }
 
@@ -102,8 +118,12 @@ impl fmt::Display for DirectoryGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "directory {} as {}, {}", self.host.display(), self.guest, self.mode)?;
         match self.extensions.as_slice() {
-            [] => Ok(()),
-            some => write!(f, ", only *.{}", some.join(", *.")),
+            [] => {}
+            some => write!(f, ", only *.{}", some.join(", *."))?,
+        }
+        match self.lock {
+            FileLock::None => Ok(()),
+            FileLock::Sqlite => f.write_str(", each file locked as SQLite locks it"),
         }
     }
 }

@@ -122,7 +122,7 @@ fn mode() -> impl Strategy<Value = DirectoryMode> {
 prop_compose! {
     fn directory()(name in "[a-c]", mode in mode()) -> DirectoryGrant {
         let guest = format!("/{name}");
-        DirectoryGrant { host: guest.clone().into(), guest, mode, quota: DiskQuota { bytes: 1, files: 1 }, extensions: Vec::new() }
+        DirectoryGrant { host: guest.clone().into(), guest, mode, quota: DiskQuota { bytes: 1, files: 1 }, extensions: Vec::new(), lock: Default::default() }
     }
 }
 
@@ -322,6 +322,7 @@ fn what_is_withheld_reads_well() {
             mode: DirectoryMode::ReadWrite,
             quota: DiskQuota { bytes: 1, files: 1 },
             extensions: Vec::new(),
+            lock: Default::default(),
         }],
         http: vec![HttpGrant { scheme, host, port, methods, path, private_addresses: true }],
         env: BTreeMap::from([

@@ -27,6 +27,7 @@ fn granted() -> Grants {
         mode,
         quota: DiskQuota { bytes: 1, files: 1 },
         extensions: Vec::new(),
+        lock: Default::default(),
     };
     Grants {
         directories: vec![

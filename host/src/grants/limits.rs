@@ -69,4 +69,8 @@ pub struct Limits {
     pub caller_rate: u64,
     /// Calls of the plugin waiting for their turn; beyond that the answer is `busy`.
     pub queue: usize,
+    /// Calls that an instance lives for, all of one caller. At 1 nothing is left from one call to the next.
+    pub instance_calls: u32,
+    /// How long an instance waits for its caller's next call.
+    pub instance_idle: Duration,
 }

@@ -36,7 +36,7 @@ pub use capability::{
 };
 pub use definitions::{Change, ChangeKind, Definitions};
 pub use digest::{Digest, DigestError};
-pub use directory::{DirectoryGrant, DirectoryMode, DiskQuota};
+pub use directory::{DirectoryGrant, DirectoryMode, DiskQuota, FileLock};
 pub use effective::{Holding, Withheld, effective, holding};
 pub use egress::{Egress, Proxy};
 pub use explain::{Explanation, GrantKey, KeyStep, Share, explain, shares};

@@ -14,6 +14,7 @@ fn directory(guest: &str, mode: DirectoryMode, extensions: &[&str]) -> Directory
         mode,
         quota: DiskQuota { bytes: 1, files: 1 },
         extensions: extensions.iter().map(ToString::to_string).collect(),
+        lock: Default::default(),
     }
 }
 

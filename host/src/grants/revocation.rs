@@ -134,7 +134,7 @@ mod tests {
                 guest,
                 mode: if writes { DirectoryMode::ReadWrite } else { DirectoryMode::ReadOnly },
                 quota: DiskQuota { bytes, files: 1 },
-                extensions: extensions.iter().map(ToString::to_string).collect(),
+                extensions: extensions.iter().map(ToString::to_string).collect(), lock: Default::default(),
             }
         }
     }

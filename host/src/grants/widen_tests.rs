@@ -40,6 +40,7 @@ fn directory(guest: &str, mode: DirectoryMode) -> DirectoryGrant {
         mode,
         quota: DiskQuota { bytes: 1, files: 1 },
         extensions: Vec::new(),
+        lock: Default::default(),
     }
 }
 

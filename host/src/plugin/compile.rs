@@ -81,6 +81,7 @@ impl Compiler {
         let mut child = tokio::process::Command::new(&self.program)
             .arg(VERB)
             .env_clear()
+            .envs(crate::guard::inherited())
             .env("RAYON_NUM_THREADS", THREADS)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -43,6 +43,12 @@ impl Limiter {
         }
     }
 
+    /// For one more call of the same instance, which has what it has.
+    pub(super) fn again(&mut self) {
+        self.since = 0;
+        self.refused = None;
+    }
+
     /// Bytes of memory now, which is the most there were: memories never shrink.
     pub(super) fn memory(&self) -> usize {
         self.memory

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::grants::{Decision, Grants, Intent, Operation, decide};
@@ -28,6 +28,8 @@ pub struct Counters {
     scrubber: OnceLock<Arc<Scrubber>>,
     refused: Mutex<Vec<Intent>>,
     effect: AtomicBool,
+    /// Where this call is counted instead, for as long as it runs in an instance that has counters of its own.
+    lender: Mutex<Option<Arc<Counters>>>,
 }
 
 impl Counters {
@@ -41,6 +43,32 @@ impl Counters {
     #[must_use]
     pub fn recorder(&self) -> Option<&Recorder> {
         self.recorder.as_deref()
+    }
+
+    /// Until [`settle`](Self::settle), what these are asked is answered by `lender`, which nothing was counted in yet.
+    pub(super) fn borrow_from(&self, lender: &Arc<Self>) {
+        *self.lender() = Some(Arc::clone(lender));
+    }
+
+    /// Takes over what was counted elsewhere and leaves nothing there.
+    pub(super) fn settle(&self) {
+        let mut lender = self.lender();
+        let Some(from) = lender.take() else { return };
+        from.fuel_due.store(0, Relaxed);
+        self.bytes_sent.store(from.bytes_sent.swap(0, Relaxed), Relaxed);
+        self.bytes_received.store(from.bytes_received.swap(0, Relaxed), Relaxed);
+        self.http_requests.store(from.http_requests.swap(0, Relaxed), Relaxed);
+        self.sockets.store(from.sockets.swap(0, Relaxed), Relaxed);
+        self.files_opened.store(from.files_opened.swap(0, Relaxed), Relaxed);
+        self.log_lines.store(from.log_lines.swap(0, Relaxed), Relaxed);
+        self.effect.store(from.effect.swap(false, Relaxed), Relaxed);
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = from.take_refused();
+        let decisions = from.take_decisions();
+        self.decided(|mine| *mine = decisions);
+    }
+
+    fn lender(&self) -> MutexGuard<'_, Option<Arc<Self>>> {
+        self.lender.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds to what the guest owes for work done on its behalf: one unit of fuel a byte moved, and
@@ -119,6 +147,9 @@ impl Counters {
 
     /// What was denied for want of a grant so far; leaves nothing.
     pub fn take_refused(&self) -> Vec<Intent> {
+        if let Some(lender) = &*self.lender() {
+            return lender.take_refused();
+        }
         std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -141,6 +172,9 @@ impl Counters {
     /// Whether the call may have changed anything outside.
     #[must_use]
     pub fn had_effect(&self) -> bool {
+        if let Some(lender) = &*self.lender() {
+            return lender.had_effect();
+        }
         self.effect.load(Relaxed)
     }
 
@@ -170,6 +204,9 @@ impl Counters {
 
     /// What was decided so far; leaves nothing.
     pub fn take_decisions(&self) -> Decisions {
+        if let Some(lender) = &*self.lender() {
+            return lender.take_decisions();
+        }
         std::mem::take(&mut *self.decisions.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -177,7 +214,10 @@ impl Counters {
     #[must_use]
     pub fn so_far(&self) -> Usage {
         let mut usage = Usage::default();
-        self.read_into(&mut usage);
+        match &*self.lender() {
+            Some(lender) => lender.read_into(&mut usage),
+            None => self.read_into(&mut usage),
+        }
         usage
     }
 

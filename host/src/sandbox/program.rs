@@ -1,5 +1,8 @@
 //! A component made ready to run under one plugin's grants, and the way of one call through it: a
-//! place in the queue, a fresh instance, its budget, its end.
+//! place in the queue, an instance, its budget, its end.
+
+mod guest;
+mod kept;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -7,28 +10,29 @@ use std::time::Instant;
 
 use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 use tokio_util::sync::CancellationToken;
-use wasmtime::component::{ResourceTable, ResourceTableError};
+use wasmtime::component::ResourceTableError;
 use wasmtime::{Store, Trap};
 
 use crate::grants::{Egress, Grants, Limits};
 use crate::observe::Scrubber;
 
-use super::border::Border;
 use super::busy::Busy;
-use super::capability::stdio::{Capture, Captured};
+use super::capability::stdio::Captured;
 use super::capability::{Configure, ConfigureError, files, host, http, secrets, sockets, state, wasi};
 use super::code::{CodeSource, Interface};
 use super::engine::{self, SLICE_FUEL};
 use super::error::{Budget, CallError, LimitHit, hides_fuel, seconds};
 use super::executor::{Begin, TaskOwner};
 use super::health::{Ending, Health};
-use super::limiter::{Limiter, Refused};
+use super::limiter::Refused;
 use super::linked::{Linked, PrepareError};
 use super::operation::{Enter, Offers};
 use super::running::Sandbox;
 use super::scrubbed::{Scrub as _, ScrubbedEvents};
 use super::turns::{Turn, Turns};
 use super::{CallContext, CallState, Usage};
+use guest::Guest;
+use kept::Kept;
 
 /// What a program runs under.
 pub struct Setup<'a> {
@@ -66,6 +70,7 @@ pub struct Program {
     egress: Egress,
     state_dir: PathBuf,
     revoked: Revoked,
+    kept: Arc<Kept>,
     /// The same under more grants, for as long as somebody holds them.
     wider: Mutex<Vec<Weak<Program>>>,
 }
@@ -148,6 +153,7 @@ impl Program {
             egress: setup.egress.clone(),
             state_dir: setup.state_dir.to_owned(),
             revoked: Revoked::default(),
+            kept: Arc::default(),
             wider: Mutex::default(),
             host: Arc::new(setup.host),
             limits: setup.limits,
@@ -184,6 +190,7 @@ impl Program {
             egress: self.egress.clone(),
             state_dir: self.state_dir.clone(),
             revoked: Revoked::default(),
+            kept: Arc::default(),
             wider: Mutex::default(),
             host: self.host.clone(),
             limits: self.limits.clone(),
@@ -228,7 +235,7 @@ impl Program {
         O::offered(self.offers)
     }
 
-    /// Runs one operation in a fresh instance. Dropping the future, or cancelling the context's
+    /// Runs one operation, in a fresh instance unless the plugin's limits let the caller's last one go on. Dropping the future, or cancelling the context's
     /// token, ends the guest at its next yield, within milliseconds.
     #[allow(private_bounds)] // `Enter` names wasmtime, which no other room may see.
     pub async fn call<O: Enter>(self: &Arc<Self>, operation: O, context: CallContext) -> Finished<O::Output> {
@@ -258,8 +265,9 @@ impl Program {
             self.owner,
             begin,
             Box::pin(async move {
-                let finished = program.run(&linked, operation, context).await;
-                drop(permits);
+                let (turn, slot) = permits;
+                let finished = program.run(&linked, operation, context, slot).await;
+                drop(turn);
                 finished
             }),
         );
@@ -273,6 +281,7 @@ impl Program {
     pub fn revoke(&self, what: &str) -> bool {
         let news = self.revoked.what.set(what.to_owned()).is_ok();
         guarded!("revoked", self.revoked.token.cancel(), without());
+        self.kept.close();
         self.revoke_wider(what);
         news
     }
@@ -321,53 +330,45 @@ impl Program {
         linked: &Linked,
         operation: O,
         mut context: CallContext,
+        slot: OwnedSemaphorePermit,
     ) -> Finished<O::Output> {
         let started = Instant::now();
-        let counters = context.counters.clone();
+        let asked = context.counters.clone();
         if let Some(scrubber) = self.secrets.scrubber() {
             context.events = Arc::new(ScrubbedEvents::new(context.events, scrubber.clone()));
-            counters.scrub_by(scrubber);
+            asked.scrub_by(scrubber);
         }
         let limits = &self.limits;
-        let (out, err) = (Capture::begin(limits.stdio, &counters), Capture::begin(limits.stdio, &counters));
         let cancel = context.cancel.clone();
-
-        let mut table = ResourceTable::new();
-        table.set_max_capacity(guarded!("resources", limits.resources, without usize::MAX));
-        let mut wasi = self.base.begin(limits, &out, &err);
-        let files = self.files.begin(&mut wasi, &counters);
-        let sockets = self.sockets.begin(&mut wasi, limits, &counters);
-        let state = CallState {
-            table,
-            wasi,
-            files,
-            http: self.http.begin(limits, &counters, started + limits.deadline),
-            sockets,
-            state: self.state.begin(&context.caller.id, &counters),
-            host: host::Call::begin(&self.host, limits, context, &counters, started),
-            limiter: Limiter::new(limits),
-            fuel_at_yield: limits.fuel,
+        let caller = self.may_be_kept(&context).then(|| context.caller.id.clone());
+        let mut guest = match caller.as_deref().and_then(|caller| self.kept.take(caller)) {
+            Some(guest) => self.again(guest, context, started),
+            None => self.fresh(linked, context, started, caller.is_some()),
         };
-        let mut store = Store::new(&linked.running.engine, state);
-        store.limiter_async(|state| &mut state.limiter);
-        store.call_hook_async(Border);
-        store.set_hostcall_fuel(guarded!("hostcall-bytes", limits.hostcall_bytes, without usize::MAX));
-        store.set_max_component_handles(guarded!("handles", limits.handles, without usize::MAX));
+        let counters = guest.counters.clone();
+        let store = &mut guest.store;
 
-        let guest = async {
+        let entered = async {
             store.set_fuel(guarded!("fuel", limits.fuel, without u64::MAX))?;
             store.fuel_async_yield_interval(guarded!("slices", Some(SLICE_FUEL), without None))?;
-            let instance = linked.pre.instantiate_async(&mut store).await?;
-            operation.enter(&linked.exports, &mut store, &instance).await
+            store.set_hostcall_fuel(guarded!("hostcall-bytes", limits.hostcall_bytes, without usize::MAX));
+            let instance = match guest.instance {
+                Some(instance) => instance,
+                None => linked.pre.instantiate_async(&mut *store).await?,
+            };
+            guest.instance = Some(instance);
+            operation.enter(&linked.exports, store, &instance).await
         };
         let ended = tokio::select! {
             biased;
-            ended = guest => Ended::Guest(ended),
+            ended = entered => Ended::Guest(ended),
             () = cancel.cancelled() => Ended::Cancelled,
             why = self.revoked.wait() => Ended::Revoked(why),
             () = tokio::time::sleep(guarded!("deadline", limits.deadline, without limits.deadline * 10)) => Ended::Deadline,
         };
 
+        let store = &mut guest.store;
+        let orderly = matches!(ended, Ended::Guest(Ok(_)));
         let mut usage = Usage { peak_memory: store.data().limiter.memory() as u64, ..Usage::default() };
         usage.fuel = limits.fuel - store.get_fuel().unwrap_or(0).min(limits.fuel);
         let mut denials = store.data_mut().http.take_denials();
@@ -398,7 +399,7 @@ impl Program {
                 if hidden {
                     usage.fuel = limits.fuel;
                 }
-                let error = self.classify(&error, &mut store);
+                let error = self.classify(&error, store);
                 self.note(match error {
                     // Whatever it said or ran into before.
                     _ if hidden => Ending::Trapped,
@@ -409,16 +410,41 @@ impl Program {
                 Err(error)
             }
         };
-        drop(store);
+        let (stdout, stderr) = (guest.out.take(), guest.err.take());
         counters.read_into(&mut usage);
+        asked.settle();
+        match caller {
+            Some(caller) if orderly => self.keep(linked, caller, guest, slot),
+            _ => drop(guest),
+        }
         usage.set_wall(started.elapsed());
-        let mut finished =
-            Finished { result, usage, stdout: out.take(), stderr: err.take(), denials, output };
+        let mut finished = Finished { result, usage, stdout, stderr, denials, output };
         if let Some(scrubber) = self.secrets.scrubber() {
             finished.scrub::<O>(scrubber);
-            counters.forget_secrets(scrubber);
+            asked.forget_secrets(scrubber);
         }
         finished
+    }
+
+    /// Whether the call's instance may wait for another call: it was granted, there is a caller to wait for, and nobody
+    /// keeps each operation of this one call.
+    fn may_be_kept(&self, context: &CallContext) -> bool {
+        self.limits.instance_calls > 1
+            && !context.caller.id.is_empty()
+            && context.counters.recorder().is_none()
+    }
+
+    /// Lets an instance wait for its caller's next call, if it had not had all of its calls, holds no file locked, and
+    /// there is room.
+    fn keep(&self, linked: &Linked, caller: String, guest: Guest, slot: OwnedSemaphorePermit) {
+        if guarded!("reuse-calls", guest.calls >= self.limits.instance_calls)
+            || guarded!("reuse-locks", guest.store.data().files.holds_a_lock())
+        {
+            return;
+        }
+        // Those that wait take a part of the pool at most, so that there is always a slot for who calls.
+        let Ok(place) = self.sandbox.waiting().try_acquire_owned() else { return };
+        self.kept.put(caller, guest, [slot, place], self.limits.instance_idle, linked.running.io.handle());
     }
 
     /// Says which budget ended a call, or how the plugin failed.

@@ -19,6 +19,7 @@ pub struct Sandbox {
     running: OnceLock<Arc<Running>>,
     starting: Mutex<()>,
     slots: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
     owners: AtomicU64,
 }
 
@@ -56,6 +57,7 @@ impl Sandbox {
             running: OnceLock::new(),
             starting: Mutex::new(()),
             slots: Arc::new(Semaphore::new(engine::POOL_SLOTS as usize)),
+            waiting: Arc::new(Semaphore::new((engine::POOL_SLOTS / 4) as usize)),
             owners: AtomicU64::new(0),
         }))
     }
@@ -79,6 +81,11 @@ impl Sandbox {
     /// Places of the pool.
     pub(super) fn slots(&self) -> Arc<Semaphore> {
         self.slots.clone()
+    }
+
+    /// Places of instances that wait for another call of their caller: a quarter of the pool's.
+    pub(super) fn waiting(&self) -> Arc<Semaphore> {
+        self.waiting.clone()
     }
 
     pub(super) fn new_owner(&self) -> TaskOwner {

@@ -165,7 +165,7 @@ impl Client {
         rest
     }
 
-    pub fn until(&self, what: &str, condition: impl Fn(&Native) -> bool) {
+    pub fn until(&self, what: &str, mut condition: impl FnMut(&Native) -> bool) {
         let begin = std::time::Instant::now();
         while !condition(&self.catalog) {
             assert!(begin.elapsed() < PATIENCE, "never happened: {what}");

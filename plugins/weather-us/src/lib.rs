@@ -28,7 +28,7 @@ struct Place {
 #[tool(name = "get-alerts", read_only)]
 fn get_alerts(args: Alerts) -> Result<String> {
     let state = args.state.to_uppercase();
-    let Some(alerts) = Service::from_environment().alerts(&state)? else {
+    let Some(alerts) = Service::from_environment()?.alerts(&state)? else {
         return Ok("Failed to retrieve alerts data".into());
     };
     if alerts.is_empty() {
@@ -42,7 +42,7 @@ fn get_alerts(args: Alerts) -> Result<String> {
 #[tool(name = "get-forecast", read_only)]
 fn get_forecast(args: Place) -> Result<String> {
     let Place { latitude, longitude } = args;
-    let service = Service::from_environment();
+    let service = Service::from_environment()?;
     let Some(point) = service.point(latitude, longitude)? else {
         return Ok(format!(
             "Failed to retrieve grid point data for coordinates: {latitude}, {longitude}. This location may not be \
@@ -75,5 +75,6 @@ plugin! {
             why: "reads forecasts and alerts",
         }],
         env: [{ name: "NWS_BASE_URL", why: "asks another server than https://api.weather.gov" }],
+        settings: [{ name: "timeout", why: "how many seconds one request may take; 30 if unset" }],
     },
 }

@@ -3,23 +3,17 @@
 //! Must not format more than one alert or period: how they are put together is the tools' matter.
 
 use std::fmt;
-use std::time::Duration;
 
-use kennel_sdk::http::{self, HttpError};
+use kennel_sdk::api::{Api, Call, Kind};
 use kennel_sdk::log;
 use kennel_sdk::prelude::*;
 use serde::de::DeserializeOwned;
 
-const DEFAULT_BASE: &str = "https://api.weather.gov";
-
 /// The service asks every client to say who it is.
 const USER_AGENT: &str = "weather-app/1.0";
 
-/// Long enough for a slow answer, short enough for a person who waits.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
 pub(crate) struct Service {
-    base: String,
+    api: Api,
 }
 
 #[derive(Deserialize)]
@@ -109,44 +103,38 @@ impl fmt::Display for Period {
 
 impl Service {
     /// At the URL in `NWS_BASE_URL`, or at the service itself.
-    pub(crate) fn from_environment() -> Self {
-        let base = std::env::var("NWS_BASE_URL").ok().filter(|url| !url.is_empty());
-        Self { base: base.as_deref().unwrap_or(DEFAULT_BASE).trim_end_matches('/').to_owned() }
+    pub(crate) fn from_environment() -> Result<Self> {
+        let api = Api::new("The National Weather Service", "https://api.weather.gov", "NWS_BASE_URL");
+        let api = api.header("user-agent", USER_AGENT).header("accept", "application/geo+json").settled()?;
+        Ok(Self { api })
     }
 
     /// The alerts of a state; none when the service does not say.
     pub(crate) fn alerts(&self, state: &str) -> Result<Option<Vec<Alert>>> {
-        let request = http::get(format!("{}/alerts", self.base)).query("area", state);
-        Ok(ask::<Collection>(request)?.map(|collection| collection.features))
+        let found = ask::<Collection>(self.api.get("/alerts").query("area", state))?;
+        Ok(found.map(|collection| collection.features))
     }
 
     /// The forecast's URL for a place: none when the place is not covered, `Some(None)` when the answer
     /// holds no URL.
     pub(crate) fn point(&self, latitude: f64, longitude: f64) -> Result<Option<Option<String>>> {
-        let url = format!("{}/points/{latitude:.4},{longitude:.4}", self.base);
-        let point = ask::<Point>(http::get(url))?;
+        let path = format!("/points/{latitude:.4},{longitude:.4}");
+        let point = ask::<Point>(self.api.get(&path))?;
         Ok(point.map(|point| point.properties.forecast.filter(|url| !url.is_empty())))
     }
 
     /// The periods of a forecast; none when the service does not say.
     pub(crate) fn forecast(&self, url: &str) -> Result<Option<Vec<Period>>> {
-        Ok(ask::<Forecast>(http::get(url))?.map(|forecast| forecast.properties.periods))
+        Ok(ask::<Forecast>(self.api.get(url))?.map(|forecast| forecast.properties.periods))
     }
 }
 
 /// An answer, or none when there is no good one. What the host denies is not missing data: the person
 /// has to grant it, and must be told.
-fn ask<T: DeserializeOwned>(request: http::Request) -> Result<Option<T>> {
-    let answer = request
-        .header("user-agent", USER_AGENT)
-        .header("accept", "application/geo+json")
-        .timeout(TIMEOUT)
-        .call()
-        .and_then(http::Response::ok)
-        .and_then(http::Response::json::<T>);
-    match answer {
+fn ask<T: DeserializeOwned>(call: Call<'_>) -> Result<Option<T>> {
+    match call.read::<T>() {
         Ok(value) => Ok(Some(value)),
-        Err(error @ HttpError::Denied { .. }) => Err(error.into()),
+        Err(error) if error.kind() == Kind::Denied => Err(error.into()),
         Err(error) => {
             log::warn(error);
             Ok(None)

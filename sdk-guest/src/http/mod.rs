@@ -323,6 +323,14 @@ fn redirect(status: u16, location: Option<&str>, method: &str, replayable: bool)
     }
 }
 
+/// Whether two URLs have one scheme, host and port, and so one owner (RFC 6454).
+///
+/// # Errors
+/// [`HttpError::Url`] when one is no URL that can be asked.
+pub(crate) fn same_origin(one: &str, other: &str) -> Result<bool, HttpError> {
+    Ok(Address::parse(one)?.same_origin(&Address::parse(other)?))
+}
+
 /// Headers that are for one origin only.
 fn is_credential(name: &str) -> bool {
     ["authorization", "cookie", "proxy-authorization"].iter().any(|secret| name.eq_ignore_ascii_case(secret))

@@ -115,13 +115,24 @@ fn send_body(
             };
             write_all(&stream, &buffer[..got], deadline, host)?;
         }
-        stream.flush().map_err(|error| stream_failed(&error, host))?;
-        // Flushed when the stream takes more.
-        while stream.check_write().map_err(|error| stream_failed(&error, host))? == 0 {
-            wait(&stream.subscribe(), deadline, host)?;
-        }
+        flush(&stream, deadline, host)?;
     }
     OutgoingBody::finish(outgoing, None).map_err(|code| failed(&code, host))
+}
+
+/// Waits until all that was written is on its way.
+fn flush(stream: &OutputStream, deadline: Option<Instant>, host: &str) -> Result<(), HttpError> {
+    let mut state = stream.flush().map(|()| 0);
+    loop {
+        match state {
+            // Flushed when the stream takes more.
+            Ok(0) => wait(&stream.subscribe(), deadline, host)?,
+            // The host closes the stream as soon as it has as many bytes as `content-length` says.
+            Ok(_) | Err(StreamError::Closed) => return Ok(()),
+            Err(error) => return Err(stream_failed(&error, host)),
+        }
+        state = stream.check_write();
+    }
 }
 
 fn write_all(

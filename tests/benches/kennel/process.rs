@@ -41,7 +41,7 @@ fn info(alone: bool) -> CallInfo {
     CallInfo {
         alone,
         cancel: Default::default(),
-        client: ClientFacts::default(),
+        client: ClientFacts { caller: "bench".into(), ..ClientFacts::default() },
         progress: false,
         log_level: None,
         sink: Arc::new(Silent),
@@ -80,6 +80,11 @@ pub fn run() {
     };
     let checked = catalog(None);
     let audited = catalog(Some(Audit::begin(&home.folder("audit"), Options::default()).unwrap()));
+    let keeping = world::home_under("echo", "[plugins.echo.limits]\ninstance-calls = 1000000\n");
+    let (_sandbox, kept_statuses) = world::load(&keeping.path(), &runtime);
+    let kept = Catalog::new(Some(Audit::begin(&keeping.folder("audit"), Options::default()).unwrap()));
+    kept.show(&kept_statuses);
+    kept.set_ready();
 
     let engine = engine_alone().unwrap();
     let bare = floor::Bare::new(&engine);
@@ -98,6 +103,7 @@ pub fn run() {
         Series::new("(b) the same with arguments checked against their schema"),
         Series::new("(b) the same with an audit line"),
         Series::new("(b) all of it, begun where it is made"),
+        Series::new("(b) the same in the caller's last instance, where that is granted"),
     ];
     runtime.block_on(async {
         assert_eq!(bare.call(&text).await, text);
@@ -111,6 +117,7 @@ pub fn run() {
                 checked_series,
                 audited_series,
                 whole_series,
+                kept_series,
             ] = &mut all;
             in_a_row!(bare_series, bare.call(&text).await);
             in_a_row!(alone_series, alone.call(&call).await);
@@ -141,10 +148,14 @@ pub fn run() {
                 whole_series,
                 audited.call_tool("echo__echo", arguments.clone(), info(true)).await.unwrap()
             );
+            in_a_row!(
+                kept_series,
+                kept.call_tool("echo__echo", arguments.clone(), info(true)).await.unwrap()
+            );
         }
     });
     table("(a) (b) a call in process; ratios to wasmtime alone with the same plugin", 1, &all);
-    let [.., checked_series, audited_series, _] = &all;
+    let [.., checked_series, audited_series, _, _] = &all;
     let over = |share: f64| {
         100.0 * (audited_series.at(share).as_secs_f64() / checked_series.at(share).as_secs_f64() - 1.0)
     };

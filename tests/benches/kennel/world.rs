@@ -31,8 +31,13 @@ pub fn copy_of(component: &[u8], number: usize) -> Vec<u8> {
 
 /// A home with one plugin, approved.
 pub fn home_with(name: &str) -> Home {
+    home_under(name, "")
+}
+
+/// The same, with lines of `kennel.toml`.
+pub fn home_under(name: &str, config: &str) -> Home {
     let home = Home::new("bench");
-    home.plugin(name).approve();
+    home.plugin(name).config(config).approve();
     home
 }
 

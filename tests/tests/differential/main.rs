@@ -5,8 +5,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod filesystem;
+mod git;
 mod memory;
+mod sequential_thinking;
 mod server;
+mod sqlite;
 mod time;
 
 /// Two tests of each server.
@@ -29,7 +32,10 @@ macro_rules! compared {
 mod compared {
     compared! {
         filesystem: crate::filesystem::Filesystem;
+        git: crate::git::Git;
         memory: crate::memory::Memory;
+        sequential_thinking: crate::sequential_thinking::SequentialThinking;
+        sqlite: crate::sqlite::Sqlite;
         time: crate::time::Time;
     }
 }

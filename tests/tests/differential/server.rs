@@ -78,6 +78,8 @@ pub(crate) fn directory(plugin: &str, root: &Path, shown_as: &Path, mode: &str) 
 /// 2. The wording of a violation of the input schema, and of an unknown tool: it is the host's, for every plugin
 ///    alike. That the call fails, and how (`isError` or error code), is compared. So is what the PyPI SDK puts
 ///    before every tool's own error text ("Error executing tool NAME: ").
+/// 3. In a list of tools, the order, which is the host's, the annotations, which the host tells by what is granted, and
+///    `execution` where it only says that no task is made of a call, which is so without it.
 ///
 /// What is left out of one server's answers stands there.
 pub(crate) fn normalise(server: &impl Server, tool: &str, reply: Reply) -> Value {
@@ -103,19 +105,31 @@ pub(crate) fn normalise(server: &impl Server, tool: &str, reply: Reply) -> Value
     answer
 }
 
-/// An answer that is not a tool's, without rule 1's fields.
+/// An answer that is not a tool's, without the fields of rules 1 and 3.
 fn without_envelope(mut result: Value) -> Value {
     if let Some(fields) = result.as_object_mut() {
         fields.retain(|key, _| !matches!(key.as_str(), "resultType" | "ttlMs" | "cacheScope"));
     }
+    if let Some(tools) = result.get_mut("tools").and_then(Value::as_array_mut) {
+        tools.sort_by_key(|tool| tool["name"].to_string());
+    }
+    for tool in result.get_mut("tools").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(fields) = tool.as_object_mut() {
+            let says_nothing = |value: &Value| *value == json!({ "taskSupport": "forbidden" });
+            fields.retain(|key, value| key != "annotations" && !(key == "execution" && says_nothing(value)));
+        }
+    }
     result
 }
 
-/// The three wordings of rule 2: of the npm SDK's zod, of the PyPI SDK's pydantic, and ours.
+/// The wordings of rule 2: of the npm SDK's zod, of the PyPI SDK's pydantic or jsonschema, and ours: the host's, and our SDK's for what no schema
+/// says.
 fn is_schema_violation(text: &str) -> bool {
     text.starts_with("MCP error -32602: Input validation error")
         || (text.starts_with("Error executing tool") && text.contains("validation error"))
         || text.to_ascii_lowercase().starts_with("invalid arguments")
+        || text.starts_with("the arguments do not fit")
+        || text.starts_with("Input validation error: ")
 }
 
 /// Applies [`Server::text`] to every string of a value, and leaves nulls and `_meta` out.
@@ -286,6 +300,9 @@ fn the_normaliser_keeps_what_matters() {
     differ(text("a", true), text("b", true));
     differ(text("a", true), Err(json!({ "code": -32602 })));
     differ(Ok(json!({ "contents": [{ "text": "a" }] })), Ok(json!({ "contents": [{ "text": "b" }] })));
+    let listed = |field: &str, value: Value| Ok(json!({ "tools": [{ "name": "a", field: value }] }));
+    differ(listed("description", json!("a")), listed("description", json!("b")));
+    differ(listed("execution", json!({ "taskSupport": "optional" })), listed("execution", json!(null)));
     assert_eq!(
         normalise(&Plain, "tool", Ok(json!({ "contents": [], "resultType": "complete", "_meta": {} }))),
         normalise(&Plain, "tool", Ok(json!({ "contents": [] })))

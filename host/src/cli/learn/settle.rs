@@ -116,6 +116,7 @@ mod tests {
             mode: DirectoryMode::ReadWrite,
             quota: DiskQuota { bytes: 1, files: 1 },
             extensions: Vec::new(),
+            lock: Default::default(),
         };
         let bounds = Grants { directories: vec![grant], ..Grants::default() };
         for (did, settled) in [

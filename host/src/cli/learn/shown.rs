@@ -9,7 +9,7 @@ use crate::cli::Failure;
 use crate::config::edit;
 use crate::grants::learn::{Seen, gives};
 use crate::grants::{
-    DirectoryMode, Grants, HttpGrant, HttpPlace, SocketGrant, SocketPlace, StateScope, units,
+    DirectoryMode, FileLock, Grants, HttpGrant, HttpPlace, SocketGrant, SocketPlace, StateScope, units,
 };
 use crate::observe::escape_for_people;
 
@@ -146,11 +146,12 @@ fn commands(plugin: &str, grants: &Grants) -> (Vec<String>, bool) {
     let mut each: Vec<Option<Vec<String>>> = Vec::new();
     let words = |words: &[&str]| Some(words.iter().map(ToString::to_string).collect::<Vec<_>>());
     for grant in directories {
-        // A quota is said in the file alone.
+        // A quota and a lock are said in the file alone.
         let path = grant
             .host
             .to_str()
-            .filter(|path| grant.mode == DirectoryMode::ReadOnly && !path.ends_with(":rw"));
+            .filter(|path| grant.mode == DirectoryMode::ReadOnly && !path.ends_with(":rw"))
+            .filter(|_| grant.lock == FileLock::None);
         let list = grant.extensions.join(",");
         each.push(path.filter(|_| grant.extensions.iter().all(|one| !one.contains(','))).map(|path| {
             let mut all = ["--dir", &format!("{path}:ro"), "--as", &grant.guest].map(str::to_owned).to_vec();

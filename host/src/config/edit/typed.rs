@@ -5,8 +5,8 @@ use toml_edit::{InlineTable, Item, Table, TableLike, Value, value};
 use super::tables::{change_first, list, push, set, texts};
 use super::{Edit, EditError};
 use crate::grants::{
-    DirectoryGrant, DirectoryMode, Grants, HttpGrant, HttpPlace, SocketKind, SocketPlace, StateGrant,
-    StateScope, units,
+    DirectoryGrant, DirectoryMode, FileLock, Grants, HttpGrant, HttpPlace, SocketKind, SocketPlace,
+    StateGrant, StateScope, units,
 };
 
 impl Edit<'_> {
@@ -44,7 +44,7 @@ impl Edit<'_> {
     }
 
     fn grant_directory(&mut self, grant: &DirectoryGrant) -> Result<(), EditError> {
-        let DirectoryGrant { host, guest, mode, quota, extensions } = grant;
+        let DirectoryGrant { host, guest, mode, quota, extensions, lock } = grant;
         let path = host.to_str().ok_or_else(|| {
             EditError::Text(format!(
                 "{}: is not UTF-8, so it cannot be written into kennel.toml",
@@ -91,6 +91,9 @@ impl Edit<'_> {
             }
             if !extensions.is_empty() {
                 entry.insert("extensions", Item::Value(list(extensions)));
+            }
+            if *lock == FileLock::Sqlite {
+                entry.insert("lock", value("sqlite"));
             }
             push(section, "directories", entry).ok_or(form)?;
         }

@@ -30,6 +30,7 @@ impl Scratch {
             mode,
             quota: DiskQuota { bytes: 1 << 20, files: 16 },
             extensions: extensions.iter().map(ToString::to_string).collect(),
+            lock: Default::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Context;
 use crate::config::reader::{Faults, Item, Section};
-use crate::grants::{DirectoryGrant, DirectoryMode, DiskQuota};
+use crate::grants::{DirectoryGrant, DirectoryMode, DiskQuota, FileLock};
 
 /// What a read-write directory may grow by when nothing is written.
 const DEFAULT_QUOTA: DiskQuota = DiskQuota { bytes: 1 << 30, files: 100_000 };
@@ -86,6 +86,12 @@ fn read_directory(
         extensions.into_iter().map(extension).collect::<Result<Vec<_>, _>>()
     });
     let extensions = extensions.unwrap_or_default();
+    let lock = section.read(faults, "lock", |item| match item.text()? {
+        "sqlite" => Ok(FileLock::Sqlite),
+        "none" => Ok(FileLock::None),
+        other => Err(format!("{other:?} is neither \"sqlite\" nor \"none\"")),
+    });
+    let lock = lock.unwrap_or_default();
     let missing = section.item("path").is_none();
     if missing {
         faults.add(
@@ -109,7 +115,7 @@ fn read_directory(
     if guest.is_none() {
         faults.add(at, &key, "the path is not UTF-8; add `as` with the path the plugin shall see");
     }
-    Some(DirectoryGrant { host, guest: guest?, mode, quota, extensions })
+    Some(DirectoryGrant { host, guest: guest?, mode, quota, extensions, lock })
 }
 
 /// What stands after a dot at the end of a file's name.

@@ -83,7 +83,14 @@ fn grant(
             }
         }
     };
-    DirectoryGrant { host, guest, mode, quota, extensions: extensions(bound, inside, touches) }
+    DirectoryGrant {
+        host,
+        guest,
+        mode,
+        quota,
+        extensions: extensions(bound, inside, touches),
+        lock: bound.lock,
+    }
 }
 
 /// Those that all the files have; none when one has none, or when there was no file.

@@ -13,6 +13,7 @@ fn directory(guest: &str, mode: DirectoryMode, extensions: &[&str]) -> Directory
         mode,
         quota: DiskQuota { bytes: 64 << 20, files: 1000 },
         extensions: extensions.iter().map(ToString::to_string).collect(),
+        lock: Default::default(),
     }
 }
 

@@ -5,6 +5,7 @@
 mod books;
 mod disk;
 mod listing;
+mod lock;
 mod place;
 mod stream;
 mod view;
@@ -22,6 +23,7 @@ use crate::sandbox::{CallState, Counters};
 
 use super::{Configure, ConfigureError};
 use books::{Books, Opened};
+use lock::Locks;
 pub use place::Refusal;
 use view::FilesView;
 
@@ -117,6 +119,7 @@ impl Configured {
             rules: Arc::clone(&self.rules),
             counters: Arc::clone(counters),
             held: HashMap::new(),
+            locks: Locks::default(),
         }
     }
 }
@@ -134,6 +137,16 @@ pub struct Call {
     counters: Arc<Counters>,
     /// By the descriptor's place in the resource table.
     held: HashMap<u32, Held>,
+    /// Given back when the call is dropped, which is how every call ends.
+    locks: Locks,
+}
+
+impl Call {
+    /// Whether it holds a lock, which is for one call and given back with this.
+    #[must_use]
+    pub fn holds_a_lock(&self) -> bool {
+        !self.locks.is_empty()
+    }
 }
 
 /// An open descriptor: under which grant, and for a file the proof that it is open.

@@ -99,5 +99,7 @@ pub(in crate::sandbox) fn test_limits() -> Limits {
         rate: super::UNBOUNDED_RATE,
         caller_rate: super::UNBOUNDED_RATE,
         queue: 8,
+        instance_calls: 1,
+        instance_idle: std::time::Duration::from_secs(10),
     }
 }

@@ -277,7 +277,7 @@ impl Rules {
     }
 }
 
-/// Which names were looked up in this call, by the addresses they had. A name's grant covers these addresses and no
+/// Which names were looked up in the call, by the addresses they had. A name's grant covers these addresses and no
 /// others, so that what a name comes to mean later changes nothing.
 #[derive(Clone, Default)]
 struct Known(Arc<Mutex<HashMap<IpAddr, Vec<HttpHost>>>>);
@@ -297,6 +297,10 @@ impl Known {
             }
         }
     }
+
+    fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
 /// A call's part.
@@ -313,6 +317,12 @@ pub(in crate::sandbox) struct Call {
 
 impl Call {
     /// What was refused so far, one readable line each, at most nine; leaves none.
+    /// For one more call of the same instance: names count for the call that looked them up.
+    pub(in crate::sandbox) fn again(&mut self) {
+        self.lookups = 0;
+        self.known.forget();
+    }
+
     pub(in crate::sandbox) fn take_denials(&mut self) -> Vec<String> {
         self.denials.take()
     }

@@ -83,6 +83,28 @@ pub(crate) fn remember(args: Remember) -> Result<String> {
 }
 
 #[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum How {
+    Trap,
+    Sleep,
+}
+
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct End {
+    how: How,
+}
+
+/// Does not end in order.
+#[tool]
+pub(crate) fn end(args: End) -> Result<String> {
+    match args.how {
+        How::Trap => std::process::abort(),
+        How::Sleep => std::thread::sleep(std::time::Duration::from_secs(3_600)),
+    }
+    Ok("it goes on".into())
+}
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(tag = "try", rename_all = "kebab-case")]
 enum Keeping {
     Set {

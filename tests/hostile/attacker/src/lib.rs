@@ -14,7 +14,7 @@ plugin! {
     tools: [
         files::files, files::swapped, files::ordinary, network::web, network::socket, network::lookup,
         network::dial, network::datagram, network::listen, network::hoard, network::pour, network::hammer,
-        inside::surroundings, inside::print, inside::remember, inside::keep,
+        inside::surroundings, inside::print, inside::remember, inside::keep, inside::end,
         inside::lamb, inside::wolf,
         secrets::hunt, secrets::tell,
         mixed::mixed,

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::grants::DiskQuota;
 
 /// Device and number: what a file is, whatever it is called.
-type Inode = (u64, u64);
+pub(super) type Inode = (u64, u64);
 
 /// The books of one plugin, shared by its calls.
 #[derive(Debug)]
@@ -112,6 +112,15 @@ pub(super) struct Opened {
 impl Opened {
     pub(super) fn books(&self) -> &Books {
         &self.books
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Which file it is.
+    pub(super) fn inode(&self) -> Inode {
+        self.inode
     }
 
     /// Notes that `file` is open. To be called with [`Books::work`] held since before it was opened.

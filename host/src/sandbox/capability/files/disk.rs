@@ -26,6 +26,8 @@ pub(super) struct How {
     pub(super) create: bool,
     pub(super) exclusive: bool,
     pub(super) truncate: bool,
+    /// Nothing is cut off yet, because the file has to be locked first.
+    pub(super) locked_first: bool,
     pub(super) directory: bool,
     /// Under this name only a directory may be opened.
     pub(super) only_directory: bool,
@@ -85,7 +87,7 @@ pub(super) fn open(
         return Err(Errno::NOTDIR.into());
     }
     // Not by O_TRUNC: that would not say how much it freed.
-    if how.truncate && found.len() > 0 {
+    if how.truncate && !how.locked_first && found.len() > 0 {
         file.set_len(0)?;
         books.give_bytes(account, found.len());
     }

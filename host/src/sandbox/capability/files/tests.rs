@@ -40,6 +40,7 @@ fn grant(host: &Path, mode: DirectoryMode, bytes: u64, files: u64) -> DirectoryG
         mode,
         quota: DiskQuota { bytes, files },
         extensions: Vec::new(),
+        lock: Default::default(),
     }
 }
 

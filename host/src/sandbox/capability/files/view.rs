@@ -14,10 +14,14 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 use wasmtime_wasi::runtime::spawn_blocking;
 
-use crate::grants::{Access, Decision, DirectoryGrant, FilePath, Intent, Operation, Reason, decide};
+use crate::grants::{
+    Access, Decision, DirectoryGrant, FileLock, FilePath, Intent, Operation, Reason, decide,
+};
 
+use super::books::Opened;
 use super::disk::{self, How, Offset};
 use super::listing::{self, Listing};
+use super::lock::{Hold, Refused};
 use super::stream::{Reader, Writer};
 use super::{Call, Held};
 
@@ -171,6 +175,24 @@ impl FilesView<'_> {
         Ok(at)
     }
 
+    /// Whether files under this grant are locked for the call.
+    fn locks(&self, account: usize) -> bool {
+        self.call.grants.directories.get(account).is_some_and(|grant| grant.lock == FileLock::Sqlite)
+    }
+
+    /// Locks a file that was opened, for as long as the call lasts.
+    async fn lock(&mut self, file: &Arc<Opened>, account: usize, hold: Hold) -> FsResult<()> {
+        let Err(refused) = self.call.locks.take(file, hold).await else { return Ok(()) };
+        let rule = self.call.rules.get(account).map_or("a directory", |rule| rule);
+        let (why, code) = match refused {
+            Refused::InUse => ("a file is in use by another process".to_owned(), ErrorCode::Busy),
+            Refused::TooMany => ("too many locked files in one call".to_owned(), ErrorCode::Quota),
+            Refused::Failed(error) => (format!("a file cannot be locked ({error})"), ErrorCode::Unsupported),
+        };
+        self.call.counters.denied(&format!("{why}: {rule}"));
+        Err(code.into())
+    }
+
     fn trip(&self, path: &str) -> FsResult<()> {
         if path.len() > MAX_PATH {
             return Err(ErrorCode::NameTooLong.into());
@@ -232,6 +254,7 @@ impl HostDescriptor for FilesView<'_> {
             create: open.contains(OpenFlags::CREATE),
             exclusive: open.contains(OpenFlags::EXCLUSIVE),
             truncate: open.contains(OpenFlags::TRUNCATE),
+            locked_first: self.locks(account),
             directory: open.contains(OpenFlags::DIRECTORY),
             only_directory: !self.allows(Access::Read, FilePath::Below(account, &path)),
             read: flags.contains(DescriptorFlags::READ),
@@ -254,8 +277,18 @@ impl HostDescriptor for FilesView<'_> {
             let read = Operation::File { access: Access::Read, path: FilePath::Held(account) };
             recorder.file(Access::Read, at, decide(&self.call.grants, &read));
         }
+        let opened = opened.map(Arc::new);
+        if let Some(file) = &opened
+            && how.locked_first
+        {
+            self.lock(file, account, if changes { Hold::Alone } else { Hold::Shared }).await?;
+            if how.truncate {
+                let (books, file) = (Arc::clone(&self.call.books), Arc::clone(file));
+                spawn_blocking(move || disk::set_size(&books, account, file.file(), 0)).await?;
+            }
+        }
         let fd = self.inner.table.push(descriptor)?;
-        self.hold(&fd, Held { account, at, file: opened.map(Arc::new) });
+        self.hold(&fd, Held { account, at, file: opened });
         self.call.counters.file_opened();
         Ok(fd)
     }
