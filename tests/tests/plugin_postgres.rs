@@ -566,14 +566,8 @@ fn a_statement_that_takes_too_long_and_a_server_that_goes_are_told() {
 #[test]
 fn it_holds_nothing_that_it_does_not_need() {
     let server = Postgres::start(SETUP);
-    each_grant_is_needed(
-        "postgres",
-        FIRST,
-        &grants(&server, "reader"),
-        Some(("WORD", PASSWORD)),
-        |client| {
-            let result = client.call("query", &json!({ "sql": "SELECT 1 AS one" }));
-            if result["isError"] == true { Err(words(&result)) } else { Ok(()) }
-        },
-    );
+    each_grant_is_needed("postgres", FIRST, &grants(&server, "reader"), Some(("WORD", PASSWORD)), |client| {
+        let result = client.call("query", &json!({ "sql": "SELECT 1 AS one" }));
+        if result["isError"] == true { Err(words(&result)) } else { Ok(()) }
+    });
 }
