@@ -17,7 +17,6 @@ pub mod grants;
 pub mod guards;
 mod home;
 mod http;
-mod needed;
 mod network;
 pub mod nws;
 mod pages;
@@ -45,7 +44,6 @@ pub use http::{
     HttpConnection, HttpRequest, HttpResponse, HttpServer, HttpSession, SseEvent, initialize_message,
     modern_request,
 };
-pub use needed::each_grant_is_needed;
 pub use network::{Names, in_own_network};
 pub use pages::Pages;
 pub use paths::{

@@ -8,7 +8,8 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use base64::Engine as _;
-use kennel_tests::{Chromium, Client, Home, Pages, clients_dir, each_grant_is_needed, node, words};
+use kennel_tests::grants::each_grant_is_needed;
+use kennel_tests::{Chromium, Client, Home, Pages, clients_dir, node, words};
 use serde_json::{Value, json};
 
 const FORM: &str = r#"<!doctype html><title>Form</title>
@@ -498,10 +499,10 @@ fn each_grant_is_needed_by_the_work() {
     let address = browser.address();
     let common = format!("[plugins.browser]\nprefix = \"\"\nsettings = {{ address = \"{address}\" }}\n");
     let grants = [
-        ("TCP", format!("[[plugins.browser.tcp]]\nto = \"{address}\"")),
-        ("state", "[plugins.browser.state]\nquota = \"32MiB\"\nscope = \"caller\"".to_owned()),
+        ("TCP", format!("[[plugins.browser.tcp]]\nto = \"{address}\"\n")),
+        ("state", "[plugins.browser.state]\nquota = \"32MiB\"\nscope = \"caller\"\n".to_owned()),
     ];
-    each_grant_is_needed("browser", &common, &grants, |client| {
+    each_grant_is_needed("browser", &common, &grants, None, |client| {
         for (tool, arguments) in [
             ("puppeteer_navigate", json!({ "url": "data:text/html,<p id=p>x" })),
             ("puppeteer_click", json!({ "selector": "#p" })),
