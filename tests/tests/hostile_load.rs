@@ -245,11 +245,12 @@ fn a_component_that_is_no_plugin_is_told_what_it_is() {
         home.wat("bare", "(component)").wat(
             "other",
             r#"(component (core module $m (func (export "f"))) (core instance $i (instantiate $m))
-               (func $f (canon lift (core func $i "f"))) (export "greet" (func $f)))"#,
+               (func $f (canon lift (core func $i "f"))) (instance $x (export "greet" (func $f)))
+               (export "wasi:other/greeter@0.2.0" (instance $x)))"#,
         );
         let list = all(&home);
-        let ending = "; a plugin exports an interface of kennel:plugin@0.1.0";
-        for (name, exports) in [("bare", "nothing"), ("other", "greet")] {
+        let ending = "; a plugin exports an interface of kennel:plugin@0.1.0, or plain functions";
+        for (name, exports) in [("bare", "nothing"), ("other", "wasi:other/greeter@0.2.0")] {
             let expected = format!("it is a component but no plugin: it exports {exports}{ending}");
             assert_eq!(broken(&list, name), expected);
         }
