@@ -9,15 +9,6 @@ fn granted() -> Vec<String> {
     wasip2::filesystem::preopens::get_directories().into_iter().map(|(_, path)| path).collect()
 }
 
-/// The granted directory that holds a place, and the place from there.
-#[cfg(target_arch = "wasm32")]
-pub(crate) fn opened(place: &std::path::Path) -> Option<(wasip2::filesystem::types::Descriptor, String)> {
-    wasip2::filesystem::preopens::get_directories().into_iter().find_map(|(directory, path)| {
-        let rest = place.strip_prefix(path).ok()?.to_str()?.to_owned();
-        Some((directory, rest))
-    })
-}
-
 /// Outside a component there is nothing granted.
 #[cfg(not(target_arch = "wasm32"))]
 fn granted() -> Vec<String> {

@@ -123,7 +123,11 @@ impl<'a> Worktree<'a> {
         {
             return Ok(State::Same);
         }
-        let now = Leaf { mode: mode(&about, entry.leaf.mode), id: self.name(entry.path.as_bstr())? };
+        let id = self.name(entry.path.as_bstr())?;
+        if entry.leaf.mode == LINK && about.is_file() && id == entry.leaf.id {
+            return Ok(State::Same);
+        }
+        let now = Leaf { mode: mode(&about, entry.leaf.mode), id };
         Ok(if now == entry.leaf && !entry.announced { State::Same } else { State::Changed(now) })
     }
 
@@ -166,11 +170,9 @@ impl<'a> Worktree<'a> {
             Ok(_) => std::fs::remove_file(&place).map_err(failed)?,
             Err(_) => {}
         }
-        if mode == LINK {
-            link(&data, &place)?;
-        } else {
-            std::fs::write(&place, self.text.to_file(path, data)).map_err(failed)?;
-        }
+        // A sandbox makes no links: one is a file with its target in it, as git does where there are none (`core.symlinks`).
+        let bytes = if mode == LINK { data } else { self.text.to_file(path, data) };
+        std::fs::write(&place, bytes).map_err(failed)?;
         self.forget();
         std::fs::symlink_metadata(&place).map(Some).map_err(failed)
     }
@@ -206,25 +208,4 @@ pub(crate) fn mode(about: &Metadata, before: u32) -> u32 {
     } else {
         FILE
     }
-}
-
-#[cfg(target_os = "wasi")]
-fn link(target: &[u8], place: &Path) -> Result<()> {
-    let text = target.to_str().map_err(|_| {
-        Failure::new(format!("the link '{}' leads to a name that is not UTF-8", place.display()))
-    })?;
-    // `std` has no call for it that is stable.
-    let (directory, rest) = crate::access::opened(place).ok_or_else(|| {
-        Failure::new(format!("cannot make the link '{}': it lies in no granted directory", place.display()))
-    })?;
-    directory.symlink_at(text, &rest).map_err(|error| {
-        Failure::new(format!("cannot make the link '{}' to '{text}': {error}", place.display()))
-    })
-}
-
-#[cfg(unix)]
-fn link(target: &[u8], place: &Path) -> Result<()> {
-    use std::os::unix::ffi::OsStrExt as _;
-    std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(target), place)
-        .map_err(|error| Failure::io("make", place, &error))
 }
