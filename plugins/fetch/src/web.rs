@@ -93,7 +93,10 @@ impl From<HttpError> for Trouble {
     fn from(error: HttpError) -> Self {
         match error {
             HttpError::Timeout { .. } => Self::Failed("ReadTimeout('')".into()),
-            HttpError::Transport { why, .. } if why.contains("was closed") => {
+            // The host names the second way to end early by its code.
+            HttpError::Transport { why, .. }
+                if why.contains("was closed") || why.contains("HttpResponseIncomplete") =>
+            {
                 Self::Failed("RemoteProtocolError('Server disconnected without sending a response.')".into())
             }
             HttpError::Transport { why, .. } if why.contains("was refused") => {
