@@ -30,6 +30,7 @@ pub(crate) struct Server {
     env: BTreeMap<String, String>,
     #[serde(default)]
     files: BTreeMap<String, String>,
+    shell: Option<String>,
     #[serde(default)]
     grants: String,
     call: Option<Call>,
@@ -70,6 +71,10 @@ impl<'a> Prepared<'a> {
         let root = home.folder("files");
         for (name, text) in &server.files {
             std::fs::write(root.join(name), text).unwrap();
+        }
+        if let Some(line) = &server.shell {
+            let done = Command::new("sh").args(["-eu", "-c", line]).current_dir(&root).status().unwrap();
+            assert!(done.success(), "`{line}` for `{}`: {done}", server.plugin);
         }
         let prepared = Self { server, home, root };
         let plugin = &server.plugin;
