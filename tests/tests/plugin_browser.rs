@@ -53,20 +53,20 @@ impl Desk {
         Self { browser, pages: Pages::start(&[("/form", FORM), ("/blank", "<p>nothing")]), client, home }
     }
 
-    fn call(&self, tool: &str, arguments: Value) -> Value {
-        self.client.call(tool, &arguments)
+    fn call(&self, tool: &str, arguments: &Value) -> Value {
+        self.client.call(tool, arguments)
     }
 
     /// Calls a tool that must do it, and gives its words.
     #[track_caller]
-    fn done(&self, tool: &str, arguments: Value) -> String {
+    fn done(&self, tool: &str, arguments: &Value) -> String {
         let result = self.call(tool, arguments);
         assert_ne!(result["isError"], true, "{tool}: {result}\n{}", self.client.stderr());
         words(&result)
     }
 
     #[track_caller]
-    fn failed(&self, tool: &str, arguments: Value) -> String {
+    fn failed(&self, tool: &str, arguments: &Value) -> String {
         let result = self.call(tool, arguments);
         assert_eq!(result["isError"], true, "{tool}: {result}");
         words(&result)
@@ -75,13 +75,13 @@ impl Desk {
     #[track_caller]
     fn open(&self, path: &str) {
         let url = format!("{}{path}", self.pages.url());
-        assert_eq!(self.done("puppeteer_navigate", json!({ "url": url })), format!("Navigated to {url}"));
+        assert_eq!(self.done("puppeteer_navigate", &json!({ "url": url })), format!("Navigated to {url}"));
     }
 
     /// The value of an expression, as the tool shows it.
     #[track_caller]
     fn value(&self, script: &str) -> String {
-        let said = self.done("puppeteer_evaluate", json!({ "script": script }));
+        let said = self.done("puppeteer_evaluate", &json!({ "script": script }));
         let (value, _) = said.split_once("\n\nConsole output:\n").expect("the original's form");
         value.strip_prefix("Execution result:\n").expect("the original's form").to_owned()
     }
@@ -111,19 +111,19 @@ fn a_page_lasts_from_call_to_call() {
     let desk = Desk::new("");
     desk.open("/form");
     assert_eq!(
-        desk.done("puppeteer_fill", json!({ "selector": "#name", "value": "Ada, é\u{1f600}!" })),
+        desk.done("puppeteer_fill", &json!({ "selector": "#name", "value": "Ada, é\u{1f600}!" })),
         "Filled #name with: Ada, é\u{1f600}!"
     );
     assert_eq!(desk.value("said.textContent"), "\"in: Ada, é\u{1f600}!\"");
     assert_eq!(
-        desk.done("puppeteer_select", json!({ "selector": "#pet", "value": "dog" })),
+        desk.done("puppeteer_select", &json!({ "selector": "#pet", "value": "dog" })),
         "Selected #pet with: dog"
     );
-    assert_eq!(desk.done("puppeteer_click", json!({ "selector": "#send" })), "Clicked: #send");
+    assert_eq!(desk.done("puppeteer_click", &json!({ "selector": "#send" })), "Clicked: #send");
     assert_eq!(desk.value("said.textContent"), "\"Ada, é\u{1f600}! has a dog\"");
-    assert_eq!(desk.done("puppeteer_hover", json!({ "selector": "#hovered" })), "Hovered #hovered");
+    assert_eq!(desk.done("puppeteer_hover", &json!({ "selector": "#hovered" })), "Hovered #hovered");
     assert_eq!(desk.value("said.textContent"), "\"hovered\"");
-    assert_eq!(desk.done("puppeteer_click", json!({ "selector": "#far" })), "Clicked: #far");
+    assert_eq!(desk.done("puppeteer_click", &json!({ "selector": "#far" })), "Clicked: #far");
     assert_eq!(desk.value("[said.textContent, scrollY > 1000]"), "[\n  \"far\",\n  true\n]");
     assert_eq!(desk.value("[innerWidth, innerHeight]"), "[\n  800,\n  600\n]");
 }
@@ -153,7 +153,10 @@ fn values_are_shown_as_the_original_shows_them() {
         assert_eq!(desk.value(script), expected, "{script}");
     }
     assert_eq!(
-        desk.done("puppeteer_evaluate", json!({ "script": "console.log('a', 1); console.error({}); 'end'" })),
+        desk.done(
+            "puppeteer_evaluate",
+            &json!({ "script": "console.log('a', 1); console.error({}); 'end'" })
+        ),
         "Execution result:\n\"end\"\n\nConsole output:\n[log] a 1\n[error] [object Object]"
     );
     for (script, expected) in [
@@ -163,11 +166,11 @@ fn values_are_shown_as_the_original_shows_them() {
         ("10n", "Do not know how to serialize a BigInt"),
         ("Promise.reject(new Error('later'))", "later"),
     ] {
-        let said = desk.failed("puppeteer_evaluate", json!({ "script": script }));
+        let said = desk.failed("puppeteer_evaluate", &json!({ "script": script }));
         assert_eq!(said, format!("Script execution failed: {expected}"), "{script}");
     }
     // A script that failed leaves the console as it was.
-    let said = desk.done("puppeteer_evaluate", json!({ "script": "console.log('again')" }));
+    let said = desk.done("puppeteer_evaluate", &json!({ "script": "console.log('again')" }));
     assert_eq!(said, "Execution result:\nundefined\n\nConsole output:\n[log] again");
 }
 
@@ -186,7 +189,7 @@ fn screenshots_are_given_kept_and_read_again() {
     let logs = r#""console://logs" "Browser console logs" "text/plain""#;
     assert_eq!(list(), [logs]);
 
-    let result = desk.call("puppeteer_screenshot", json!({ "name": "whole page" }));
+    let result = desk.call("puppeteer_screenshot", &json!({ "name": "whole page" }));
     assert_eq!(words(&result), "Screenshot 'whole page' taken at 800x600", "{}", desk.client.stderr());
     assert_eq!(result["content"][1]["mimeType"], "image/png");
     let whole = decoded(&result["content"][1]["data"]);
@@ -195,7 +198,7 @@ fn screenshots_are_given_kept_and_read_again() {
 
     let result = desk.call(
         "puppeteer_screenshot",
-        json!({ "name": "red", "selector": "#hovered", "width": 400, "height": 300, "encoded": true }),
+        &json!({ "name": "red", "selector": "#hovered", "width": 400, "height": 300, "encoded": true }),
     );
     assert_eq!(result["content"][0]["text"], "Screenshot 'red' taken at 400x300");
     let uri = result["content"][1]["text"].as_str().unwrap();
@@ -224,7 +227,7 @@ fn screenshots_are_given_kept_and_read_again() {
         (json!({ "name": "x", "height": 5000 }), "height is 5000"),
         (json!({ "name": "" }), "name is empty"),
     ] {
-        let said = desk.failed("puppeteer_screenshot", arguments.clone());
+        let said = desk.failed("puppeteer_screenshot", &arguments);
         assert!(said.contains(expected), "{arguments}: {said}");
     }
 }
@@ -248,7 +251,7 @@ fn the_console_is_kept_over_calls_and_pages() {
     assert_eq!(without_icon(said(&desk)), first);
     desk.done(
         "puppeteer_evaluate",
-        json!({ "script": "setTimeout(() => console.info('between calls'), 100); 1" }),
+        &json!({ "script": "setTimeout(() => console.info('between calls'), 100); 1" }),
     );
     let later = format!("{first}\n[info] between calls");
     let mut tries = 0;
@@ -259,7 +262,7 @@ fn the_console_is_kept_over_calls_and_pages() {
     }
     desk.client.notification("notifications/resources/updated");
     desk.open("/blank");
-    desk.done("puppeteer_evaluate", json!({ "script": "console.error('on the next page')" }));
+    desk.done("puppeteer_evaluate", &json!({ "script": "console.error('on the next page')" }));
     assert_eq!(without_icon(said(&desk)), format!("{later}\n[error] on the next page"));
     // Without a browser they can still be read.
     let mut desk = desk;
@@ -302,18 +305,18 @@ fn what_fails_says_so_in_the_originals_words() {
         ("puppeteer_navigate", json!({ "url": "http://nowhere.invalid/" }), "net::ERR_"),
         ("puppeteer_navigate", json!({ "url": "http://" }), "Cannot navigate to invalid URL"),
     ] {
-        let said = desk.failed(tool, arguments.clone());
+        let said = desk.failed(tool, &arguments);
         assert!(said.contains(expected), "{tool} {arguments}: {said}");
         assert_eq!(said.lines().count(), 1, "{said}");
     }
     // What is not there is waited for, and what does not load as well: but not beyond the call's time.
-    let said = desk.failed("puppeteer_fill", json!({ "selector": "#none", "value": "x" }));
+    let said = desk.failed("puppeteer_fill", &json!({ "selector": "#none", "value": "x" }));
     assert!(
         said.starts_with("Failed to fill #none: Waiting for selector `#none` failed: Waiting failed: "),
         "{said}"
     );
     assert!(said.ends_with("ms exceeded"), "{said}");
-    let said = desk.failed("puppeteer_navigate", json!({ "url": format!("{base}/silent") }));
+    let said = desk.failed("puppeteer_navigate", &json!({ "url": format!("{base}/silent") }));
     assert!(said.contains("Navigation timeout of ") && said.contains(" ms exceeded"), "{said}");
     // Some things are no failures: an error's page, a redirect, half a page, another place on the same page.
     for path in ["/missing", "/redirect/form", "/form#far"] {
@@ -330,22 +333,22 @@ fn what_is_not_of_the_web_and_what_would_start_a_browser_is_refused() {
     for url in
         [format!("file://{}", secret.display()), "chrome://version".into(), "view-source:http://a".into()]
     {
-        let said = desk.failed("puppeteer_navigate", json!({ "url": url }));
+        let said = desk.failed("puppeteer_navigate", &json!({ "url": url }));
         assert!(said.contains("is not opened: only http:"), "{said}");
     }
     // Nor does a page of the web get there.
     desk.open("/blank");
     let script = format!("location.href = 'file://{}'; 1", secret.display());
-    desk.done("puppeteer_evaluate", json!({ "script": script }));
+    desk.done("puppeteer_evaluate", &json!({ "script": script }));
     assert!(desk.value("location.href").contains("/blank"));
 
     let options =
         json!({ "url": "about:blank", "launchOptions": { "headless": true }, "allowDangerous": true });
-    let said = desk.failed("puppeteer_navigate", options);
+    let said = desk.failed("puppeteer_navigate", &options);
     assert!(said.contains("launchOptions is refused: no browser is started here"), "{said}");
     desk.done(
         "puppeteer_navigate",
-        json!({ "url": "about:blank", "launchOptions": {}, "allowDangerous": true }),
+        &json!({ "url": "about:blank", "launchOptions": {}, "allowDangerous": true }),
     );
 }
 
@@ -354,7 +357,7 @@ fn what_never_ends_is_ended_and_what_is_too_much_is_bounded() {
     let desk = Desk::new("limits = { deadline = \"12s\" }");
     desk.open("/blank");
     for script in ["while (true);", "new Promise(() => {})"] {
-        let said = desk.failed("puppeteer_evaluate", json!({ "script": script }));
+        let said = desk.failed("puppeteer_evaluate", &json!({ "script": script }));
         assert!(said.starts_with("Script execution failed: "), "{script}: {said}");
         // The page goes on.
         assert_eq!(desk.value("6 * 7"), "42", "{script}");
@@ -363,18 +366,18 @@ fn what_never_ends_is_ended_and_what_is_too_much_is_bounded() {
     assert_eq!(desk.value("[confirm('Sure?'), alert('Hear!') === undefined]"), "[\n  false,\n  true\n]");
     desk.done(
         "puppeteer_evaluate",
-        json!({ "script": "setTimeout(() => { window.answer = confirm('Later?'); }, 50); 1" }),
+        &json!({ "script": "setTimeout(() => { window.answer = confirm('Later?'); }, 50); 1" }),
     );
     std::thread::sleep(std::time::Duration::from_millis(300));
     assert_eq!(desk.value("window.answer"), "false");
 
-    let said = desk.done("puppeteer_evaluate", json!({ "script": "'x'.repeat(2000000)" }));
+    let said = desk.done("puppeteer_evaluate", &json!({ "script": "'x'.repeat(2000000)" }));
     assert!(said.contains("x\n(cut: 393216 of 2000002 bytes)"), "{} bytes", said.len());
-    let said = desk.failed("puppeteer_evaluate", json!({ "script": "'x'.repeat(20000000)" }));
+    let said = desk.failed("puppeteer_evaluate", &json!({ "script": "'x'.repeat(20000000)" }));
     assert!(said.contains("more than 8 MiB: ask for less at once"), "{said}");
     desk.done(
         "puppeteer_evaluate",
-        json!({ "script": "for (let i = 0; i < 2000; i++) console.log('y'.repeat(9000), i); 1" }),
+        &json!({ "script": "for (let i = 0; i < 2000; i++) console.log('y'.repeat(9000), i); 1" }),
     );
     let text = desk.read("console://logs")["text"].as_str().unwrap().to_owned();
     assert!(text.len() < 600_000 && text.starts_with('('), "{} bytes: {:.100}", text.len(), text);
@@ -389,7 +392,7 @@ fn a_screenshot_over_its_bound_is_refused() {
     let mut said = String::new();
     for _ in 0..200 {
         let result =
-            desk.call("puppeteer_screenshot", json!({ "name": "large", "width": 2000, "height": 2000 }));
+            desk.call("puppeteer_screenshot", &json!({ "name": "large", "width": 2000, "height": 2000 }));
         said = words(&result);
         if result["isError"] == true {
             break;
@@ -442,7 +445,7 @@ fn a_browser_that_died_or_was_started_anew_is_told_in_a_line() {
     let said = desk.client.refused("puppeteer_click", &json!({ "selector": "#send" }));
     assert!(said.contains("the page is gone; navigate to it again"), "{said}");
     desk.open("/form");
-    desk.done("puppeteer_click", json!({ "selector": "#send" }));
+    desk.done("puppeteer_click", &json!({ "selector": "#send" }));
 
     // Navigating does not care.
     desk.browser.kill();
@@ -524,9 +527,9 @@ fn callers_are_kept_apart() {
     desk.open("/blank");
     desk.done(
         "puppeteer_evaluate",
-        json!({ "script": "document.cookie = 'who=first'; console.log('first')" }),
+        &json!({ "script": "document.cookie = 'who=first'; console.log('first')" }),
     );
-    desk.done("puppeteer_screenshot", json!({ "name": "first" }));
+    desk.done("puppeteer_screenshot", &json!({ "name": "first" }));
     // Over stdio a caller is who it says it is.
     let other = desk.home.serve();
     let info = json!({ "name": "another", "version": "0" });

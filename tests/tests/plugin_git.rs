@@ -159,7 +159,8 @@ fn a_damaged_repository_gives_one_line() {
     let packed = index.with_extension("pack");
     let head = git(&project.folder, &["rev-parse", "HEAD"]);
     let loose = project.folder.join(".git/objects").join(&head[..2]);
-    let damaged: [(&Path, Box<dyn Fn(Vec<u8>) -> Vec<u8>>); 7] = [
+    type Damage = Box<dyn Fn(Vec<u8>) -> Vec<u8>>;
+    let damaged: [(&Path, Damage); 7] = [
         (&packed, Box::new(|bytes| bytes[..40].to_vec())),
         (&packed, Box::new(|bytes| bytes.iter().map(|byte| byte ^ 0x5a).collect())),
         (&index, Box::new(|bytes| bytes[..100].to_vec())),

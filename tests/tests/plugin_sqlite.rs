@@ -277,7 +277,7 @@ fn writers_at_once_never_corrupt() {
                         match write(&client, &insert(who, n)).as_str() {
                             "[{'affected_rows': 1}]" => break,
                             busy if busy.contains("in use by another process") => {
-                                assert!(Instant::now() < end)
+                                assert!(Instant::now() < end);
                             }
                             other => panic!("{who} {n}: {other}"),
                         }

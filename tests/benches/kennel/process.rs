@@ -9,8 +9,8 @@ use kennel::catalog::Catalog;
 use kennel::catalog::api::{Backend as _, CallEvents, CallInfo, ClientFacts, Trace};
 use kennel::catalog::types::LogLevel;
 use kennel::grants::{
-    Access, DirectoryGrant, DirectoryMode, DiskQuota, FilePath, Grants, HttpGrant, HttpOperation, HttpPlace,
-    HttpScheme, Operation, decide,
+    Access, DirectoryGrant, DirectoryMode, DiskQuota, FileLock, FilePath, Grants, HttpGrant, HttpOperation,
+    HttpPlace, HttpScheme, Operation, decide,
 };
 use kennel::observe::Audit;
 use kennel::observe::audit::Options;
@@ -196,6 +196,7 @@ fn deciding() -> [f64; 2] {
             mode: DirectoryMode::ReadWrite,
             quota: DiskQuota { bytes: 1 << 30, files: 1_000 },
             extensions: vec!["md".into(), "txt".into()],
+            lock: FileLock::None,
         });
     }
     let last = GRANTS - 1;

@@ -216,7 +216,7 @@ fn argument(mut section: Section<'_, '_>, faults: &mut Faults<'_>) -> Option<Arg
     let flag = section.read(faults, "flag", |item| {
         let text = item.text()?;
         let plain =
-            text.starts_with('-') && text.trim_matches(['-', '=']) != "" && !text.contains([' ', '\0']);
+            text.starts_with('-') && !text.trim_matches(['-', '=']).is_empty() && !text.contains([' ', '\0']);
         if plain {
             Ok(text.to_owned())
         } else {
