@@ -118,7 +118,11 @@ fn an_upstream_that_never_ends_ends() {
     });
     let (_home, client) = home(
         "endless",
-        &format!("[plugins.attacker.limits]\nhttp-response-body = \"1MiB\"\n{}", endless.grant()),
+        // What it read has to fit into what it says.
+        &format!(
+            "[plugins.attacker.limits]\nhttp-response-body = \"1MiB\"\noutput = \"2MiB\"\n{}",
+            endless.grant()
+        ),
     );
     let result = Bystander::beside(&client, || client.call("attacker__web", &endless.request("/")));
     // The plugin reads until it gets no more, and gives what it got.

@@ -54,6 +54,10 @@ fn a_note_is_listed_read_and_attached_with_its_metadata() {
 #[test]
 fn what_is_no_note_is_refused() {
     let (_home, client) = served();
+    // What is told when the plugins are loaded is no news of a note.
+    client.request("resources/list", json!({})).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    client.forget_notifications();
     assert!(
         client
             .refused("create_note", &json!({ "title": " ", "content": "x" }))
