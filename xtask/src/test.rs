@@ -24,6 +24,10 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     };
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     hostile::forget(workspace)?;
+    say("running the plugins' unit tests, on this machine's own target");
+    let mut units = workspace.cargo(&["test", "--workspace", "--quiet", "--manifest-path"]);
+    units.arg(workspace.path("plugins/Cargo.toml"));
+    workspace::run(units)?;
     let ran = if lint::has("nextest") {
         say("running the documentation tests");
         workspace::run(workspace.cargo(&["test", "--workspace", "--doc", "--quiet"]))?;

@@ -298,8 +298,10 @@ mod tests {
             ("Disallow: /", true),
             ("User-agent: *\nDisallow:", true),
             ("User-agent: *\nSitemap: x\nDisallow: /", false),
-            ("User-agent: a\nCrawl-delay: 1\nUser-agent: *\nDisallow: /", false),
-            ("User-agent: a # *\nDisallow: /", true),
+            ("User-agent: other\nCrawl-delay: 1\nUser-agent: *\nDisallow: /", false),
+            // It begins a word of the agent's, "Autonomous", as well as `*` fits, and stands first.
+            ("User-agent: a\nCrawl-delay: 1\nUser-agent: *\nDisallow: /", true),
+            ("User-agent: other # *\nDisallow: /", true),
         ] {
             assert_eq!(allows(agents, "/x"), allowed, "{agents}");
         }
