@@ -41,10 +41,10 @@ impl Program {
     ) -> Guest {
         let limits = &self.limits;
         let counters = if to_keep { Arc::default() } else { context.counters.clone() };
-        if let Some(scrubber) = self.secrets.scrubber() {
-            counters.scrub_by(scrubber);
-        }
         if to_keep {
+            if let Some(scrubber) = self.secrets.scrubber() {
+                counters.scrub_by(scrubber);
+            }
             context.counters.borrow_from(&counters);
         }
         let (out, err) = (Capture::begin(limits.stdio, &counters), Capture::begin(limits.stdio, &counters));
