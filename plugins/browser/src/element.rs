@@ -40,22 +40,6 @@ pub(crate) struct Box {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Tree {
-    frame_tree: Root,
-}
-
-#[derive(Deserialize)]
-struct Root {
-    frame: Frame,
-}
-
-#[derive(Deserialize)]
-struct Frame {
-    id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct World {
     execution_context_id: u64,
 }
@@ -65,7 +49,7 @@ struct World {
 /// # Errors
 /// [`Error::Failed`] when it is no selector.
 pub(crate) fn find(page: &mut Page, selector: &str) -> Result<Option<Element>> {
-    let frame = page.command::<Tree>("Page.getFrameTree", json!({}))?.frame_tree.frame.id;
+    let frame = page.frame()?.id;
     let world = json!({ "frameId": frame, "worldName": WORLD });
     let world: World = page.command("Page.createIsolatedWorld", world)?;
     let function = json!({

@@ -15,24 +15,6 @@ const AFTER: Duration = Duration::from_millis(500);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Tree {
-    frame_tree: Root,
-}
-
-#[derive(Deserialize)]
-struct Root {
-    frame: Frame,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Frame {
-    id: String,
-    loader_id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Begun {
     loader_id: Option<String>,
     error_text: Option<String>,
@@ -59,7 +41,7 @@ pub(crate) fn go(page: &mut Page, url: &str) -> Result<()> {
 }
 
 fn load(page: &mut Page, url: &str) -> Result<()> {
-    let before = page.command::<Tree>("Page.getFrameTree", json!({}))?.frame_tree.frame;
+    let before = page.frame()?;
     let begun: Begun = page.command("Page.navigate", json!({ "url": url, "frameId": before.id }))?;
     if let Some(error) = begun.error_text.filter(|error| {
         // An error's page without a body of its own; the server did answer.

@@ -66,6 +66,26 @@ struct NewTarget {
     target_id: String,
 }
 
+/// A frame, as `Page.getFrameTree` gives it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Frame {
+    pub(crate) id: String,
+    /// Which document is loaded in it.
+    pub(crate) loader_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Tree {
+    frame_tree: Root,
+}
+
+#[derive(Deserialize)]
+struct Root {
+    frame: Frame,
+}
+
 impl Page {
     /// Does `work` on the caller's page, and keeps what its console said meanwhile.
     ///
@@ -180,6 +200,11 @@ impl Page {
     /// As [`DevTools::command`], to the page.
     pub(crate) fn command<T: DeserializeOwned>(&mut self, method: &'static str, params: Value) -> Result<T> {
         self.devtools.command(method, params)
+    }
+
+    /// The page's own frame, with the document that is loaded in it now.
+    pub(crate) fn frame(&mut self) -> Result<Frame> {
+        Ok(self.command::<Tree>("Page.getFrameTree", json!({}))?.frame_tree.frame)
     }
 
     /// As [`DevTools::send`], to the page.
