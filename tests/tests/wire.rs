@@ -75,6 +75,7 @@ fn each_older_revision_has_every_message_we_send() {
         // Links to resources came with 2025-06-18; an older client is sent them all the same, as text is no substitute.
         if version >= "2025-06-18" {
             client.call("notes__create_note", &json!({ "title": "Second", "content": "linked" }));
+            client.notification("notifications/resources/list_changed");
         }
         client.request("ping", Value::Null).unwrap();
         client.request("logging/setLevel", json!({ "level": "debug" })).unwrap();
@@ -82,7 +83,6 @@ fn each_older_revision_has_every_message_we_send() {
         client.call("trial__log", &json!({ "count": 3 }));
         client.notification("notifications/message");
         client.notification("notifications/progress");
-        client.notification("notifications/resources/list_changed");
         client.request("resources/subscribe", json!({ "uri": "note:///1" })).unwrap();
         client.request("resources/unsubscribe", json!({ "uri": "note:///1" })).unwrap();
         nonsense(&client);

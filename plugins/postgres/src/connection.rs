@@ -78,7 +78,7 @@ impl Connection {
         let addresses = (server.host.as_str(), server.port).to_socket_addrs().map_err(cannot)?;
         let mut last = std::io::Error::other("the name has no address");
         for address in addresses {
-            match TcpStream::connect_timeout(&address, DIAL) {
+            match TcpStream::connect_timeout(&address, DIAL).and_then(connected) {
                 Ok(stream) => {
                     let (input, output) = (BytesMut::new(), BytesMut::new());
                     return Ok(Self { stream, at, input, output, statements: 0 });
@@ -259,6 +259,16 @@ impl Drop for Connection {
         let output = self.output.split();
         let _ = self.stream.write_all(&output);
     }
+}
+
+/// A refused connection is told as such. wasi-libc says of a socket that was refused while one waited for it that it is
+/// ready, and keeps the reason.
+fn connected(stream: TcpStream) -> std::io::Result<TcpStream> {
+    if let Some(error) = stream.take_error()? {
+        return Err(error);
+    }
+    stream.peer_addr()?;
+    Ok(stream)
 }
 
 fn read_columns(body: &RowDescriptionBody) -> Result<Vec<Column>, Failure> {

@@ -128,6 +128,20 @@ fn a_killed_process_leaves_a_whole_audit_that_cannot_be_cut_once_another_began()
 }
 
 #[test]
+fn a_first_line_that_was_altered_is_not_believed_about_others() {
+    let scratch = folder();
+    let (folder, options) = (scratch.path(), Options::default());
+    segment(folder, &options, &["a"]).end("done", &KEY).unwrap();
+    segment(folder, &options, &["b"]).end("done", &KEY).unwrap();
+    let path = head::segment_path(folder, 2);
+    let text = fs::read_to_string(&path).unwrap();
+    let pin = text.split("\"after\":").nth(1).unwrap().split("\"hash\":\"").nth(1).unwrap();
+    let other: String = pin[..64].chars().map(|digit| if digit == '0' { '1' } else { '0' }).collect();
+    fs::write(&path, text.replacen(&pin[..64], &other, 1)).unwrap();
+    insta::assert_snapshot!(said(folder).0.join("\n"), @"00000002.jsonl:1: was altered, or the one before it was");
+}
+
+#[test]
 fn a_segment_written_anew_does_not_fit_those_after_it() {
     let scratch = folder();
     let (folder, options) = (scratch.path(), Options::default());
