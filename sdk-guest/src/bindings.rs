@@ -33,6 +33,7 @@ pub mod resources {
             "kennel:plugin/types@0.1.0": crate::bindings::tools::kennel::plugin::types,
             "kennel:plugin/host@0.1.0": crate::bindings::tools::kennel::plugin::host,
             "kennel:plugin/state@0.1.0": crate::bindings::tools::kennel::plugin::state,
+            "kennel:plugin/commands@0.1.0": crate::bindings::tools::kennel::plugin::commands,
         },
     });
 }
@@ -51,6 +52,7 @@ pub mod prompts {
             "kennel:plugin/types@0.1.0": crate::bindings::tools::kennel::plugin::types,
             "kennel:plugin/host@0.1.0": crate::bindings::tools::kennel::plugin::host,
             "kennel:plugin/state@0.1.0": crate::bindings::tools::kennel::plugin::state,
+            "kennel:plugin/commands@0.1.0": crate::bindings::tools::kennel::plugin::commands,
         },
     });
 }
@@ -69,6 +71,7 @@ pub mod completion {
             "kennel:plugin/types@0.1.0": crate::bindings::tools::kennel::plugin::types,
             "kennel:plugin/host@0.1.0": crate::bindings::tools::kennel::plugin::host,
             "kennel:plugin/state@0.1.0": crate::bindings::tools::kennel::plugin::state,
+            "kennel:plugin/commands@0.1.0": crate::bindings::tools::kennel::plugin::commands,
         },
     });
 }

@@ -12,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why something could not be done. Every `std` error becomes [`Error::Failed`] by `?`, with its
 /// sources; a denial by the host ([`std::io::ErrorKind::PermissionDenied`], [`crate::state::StateError`],
-/// [`crate::http::HttpError`]) becomes [`Error::Denied`].
+/// [`crate::http::HttpError`], [`crate::command::CommandError`]) becomes [`Error::Denied`].
 ///
 /// ```
 /// use kennel_sdk::{Error, Result};
@@ -112,6 +112,7 @@ fn is_denial(error: &(dyn StdError + 'static)) -> bool {
             .is_some_and(|io| io.kind() == std::io::ErrorKind::PermissionDenied)
             || matches!(error.downcast_ref(), Some(crate::state::StateError::Denied))
             || matches!(error.downcast_ref(), Some(crate::http::HttpError::Denied { .. }))
+            || matches!(error.downcast_ref(), Some(crate::command::CommandError::Denied(_)))
         {
             return true;
         }

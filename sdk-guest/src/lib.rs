@@ -28,6 +28,7 @@ extern crate self as kennel_sdk;
 pub mod api;
 #[doc(hidden)]
 pub mod bindings;
+pub mod command;
 mod completion;
 mod content;
 mod context;
@@ -92,6 +93,7 @@ pub use kennel_sdk_macros::complete;
 ///         env: [{ name: "EXAMPLE_BASE_URL", why: "asks another server" }],
 ///         state: { quota: "16MiB", scope: "caller", why: "remembers what was read" },
 ///         settings: [{ name: "max-results", why: "how many results to show; 20 if unset" }],
+///         commands: { why: "runs the checks you put there" },
 ///         tcp: [{ address: "db.example.org:5432", why: "runs your queries" }],
 ///         elicit: true,
 ///         sample: true,
@@ -208,7 +210,7 @@ pub mod prelude {
     pub use crate::{
         Answer, Completions, Content, Context, Error, Icon, Json, ListKind, Message, Outcome, Pretty,
         PromptResult, Questions, RawArgs, ResourceContents, ResourceInfo, Result, ResultExt, Role, Settled,
-        ToolResult, bail, complete, detach, http, list_changed, log, plugin, progress, prompt, resource,
+        ToolResult, bail, command, complete, detach, http, list_changed, log, plugin, progress, prompt, resource,
         resource_updated, setting, state, tool,
     };
     pub use schemars::JsonSchema;

@@ -26,11 +26,13 @@ use super::holder::Written;
 ///
 ///   kennel allow memory --state 4MiB
 ///
+///   kennel allow dev-assistant --commands ~/commands --only wc,cut
+///
 ///   kennel allow issues --http https://api.example.org --secret token --from env:TOKEN --as bearer
 ///     --for https://api.example.org
 #[derive(Clone, Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true)
-    .args(["dir", "http", "tcp", "udp", "resolve", "env", "secret", "state", "elicit", "sample", "roots", "limit"]))]
+    .args(["dir", "http", "tcp", "udp", "resolve", "env", "secret", "state", "commands", "elicit", "sample", "roots", "limit"]))]
 pub struct Args {
     /// The plugin
     plugin: PluginName,
@@ -80,6 +82,13 @@ pub struct Typed {
     /// A store of its own of at most so much, such as 4MiB
     #[arg(long, value_name = "SIZE")]
     state: Option<String>,
+    /// To run the command components in this folder, each in a sandbox of its own that holds only what the plugin passes on of
+    /// its directories
+    #[arg(long, value_name = "PATH")]
+    commands: Option<String>,
+    /// Of the commands only these
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', requires = "commands")]
+    only: Vec<String>,
     /// To ask the person behind the client
     #[arg(long)]
     elicit: bool,
@@ -171,6 +180,9 @@ impl Typed {
             all.push(Allow::Env { name: name.to_owned(), value: value.to_owned() });
         }
         all.extend(self.state.clone().map(Allow::State));
+        if let Some(path) = &self.commands {
+            all.push(Allow::Commands { path: absolute(path, here)?, only: self.only.clone() });
+        }
         all.extend(self.elicit.then_some(Allow::Elicit));
         all.extend(self.sample.then_some(Allow::Sample));
         all.extend(self.roots.then_some(Allow::Roots));

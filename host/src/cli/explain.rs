@@ -17,7 +17,8 @@ use super::holder::Written;
 /// Say whether a plugin may do something, and by which line of kennel.toml
 ///
 /// Operations: read PATH, write PATH, list PATH, mkdir PATH (by the path the plugin sees); a method and a URL; secret NAME
-/// with a method and a URL; tcp HOST:PORT; udp HOST:PORT; resolve HOST; env NAME; state [SIZE]; elicit; sample; roots. For
+/// with a method and a URL; tcp HOST:PORT; udp HOST:PORT; resolve HOST; env NAME; state [SIZE]; run COMMAND; elicit; sample;
+/// roots. For
 /// example:
 ///
 ///   kennel explain filesystem read /docs/a.md

@@ -23,7 +23,7 @@ use super::edited::{absolute, put};
 ///   kennel revoke memory --all
 #[derive(Clone, Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true)
-    .args(["dir", "http", "tcp", "udp", "resolve", "env", "secret", "state", "elicit", "sample", "roots", "all"]))]
+    .args(["dir", "http", "tcp", "udp", "resolve", "env", "secret", "state", "commands", "elicit", "sample", "roots", "all"]))]
 pub struct Args {
     /// The plugin
     plugin: PluginName,
@@ -54,6 +54,9 @@ pub struct Args {
     /// Its store; what is in it stays on the disk
     #[arg(long)]
     state: bool,
+    /// To run commands
+    #[arg(long)]
+    commands: bool,
     /// To ask the person
     #[arg(long)]
     elicit: bool,
@@ -64,7 +67,7 @@ pub struct Args {
     #[arg(long)]
     roots: bool,
     /// Everything; settings and limits stay
-    #[arg(long, conflicts_with_all = ["dir", "http", "tcp", "udp", "resolve", "env", "secret", "state", "elicit", "sample", "roots"])]
+    #[arg(long, conflicts_with_all = ["dir", "http", "tcp", "udp", "resolve", "env", "secret", "state", "commands", "elicit", "sample", "roots"])]
     all: bool,
 }
 
@@ -93,6 +96,7 @@ pub fn run(
     all.extend(args.secret.iter().cloned().map(Revoke::Secret));
     all.extend(args.env.iter().cloned().map(Revoke::Env));
     all.extend(args.state.then_some(Revoke::State));
+    all.extend(args.commands.then_some(Revoke::Commands));
     all.extend(args.elicit.then_some(Revoke::Elicit));
     all.extend(args.sample.then_some(Revoke::Sample));
     all.extend(args.roots.then_some(Revoke::Roots));

@@ -21,8 +21,20 @@ mod typed;
 pub use secret::{SecretAs, SecretText};
 
 /// The keys of a plugin that grant something.
-const GRANT_KEYS: [&str; 11] =
-    ["directories", "http", "tcp", "udp", "resolve", "env", "secrets", "state", "elicit", "sample", "roots"];
+const GRANT_KEYS: [&str; 12] = [
+    "directories",
+    "http",
+    "tcp",
+    "udp",
+    "resolve",
+    "env",
+    "secrets",
+    "state",
+    "commands",
+    "elicit",
+    "sample",
+    "roots",
+];
 
 /// Something to grant, as a person says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +81,13 @@ pub enum Allow {
     },
     /// A store of at most so much, as a size is written.
     State(String),
+    /// Command components of a folder; what is not said stays as it is.
+    Commands {
+        /// As it is written into the file: absolute, or beginning with `~`.
+        path: String,
+        /// Only these.
+        only: Vec<String>,
+    },
     /// To ask the person.
     Elicit,
     /// To ask the client's model.
@@ -106,6 +125,8 @@ pub enum Revoke {
     Env(String),
     /// The store.
     State,
+    /// The commands.
+    Commands,
     /// To ask the person.
     Elicit,
     /// To ask the client's model.
@@ -355,6 +376,10 @@ impl Edit<'_> {
             Allow::Secret(secret) => self.allow_secret(secret),
             Allow::Env { name, value } => self.set_in("env", name, value.into()),
             Allow::State(quota) => self.set_in("state", "quota", quota.into()),
+            Allow::Commands { path, only } => {
+                self.set_in("commands", "path", path.into())?;
+                if only.is_empty() { Ok(()) } else { self.set_in("commands", "only", list(only)) }
+            }
             Allow::Limit { name, to } => {
                 let number = to.replace('_', "").parse::<i64>();
                 self.set_in("limits", name, number.map_or_else(|_| to.into(), Value::from))
@@ -383,6 +408,9 @@ impl Edit<'_> {
                 Ok(())
             }
             Revoke::State => self.drop_key("state").then_some(()).ok_or_else(|| self.missing("state")),
+            Revoke::Commands => {
+                self.drop_key("commands").then_some(()).ok_or_else(|| self.missing("commands"))
+            }
             Revoke::Elicit => self.unset_flag("elicit", "to ask the person"),
             Revoke::Sample => self.unset_flag("sample", "to ask the client's model"),
             Revoke::Roots => self.unset_flag("roots", "to ask for the client's directories"),

@@ -2,6 +2,7 @@
 //! Each kind of grant is read by a module of its own.
 
 mod command;
+mod commands;
 mod directories;
 mod env;
 mod http;
@@ -188,6 +189,7 @@ pub(super) fn read(
     plugin.grants.resolve = resolve.unwrap_or_default();
     plugin.grants.secrets = secrets::read(&mut section, &plugin.grants, context, faults);
     plugin.grants.state = state::read(&mut section, faults);
+    plugin.grants.commands = commands::read(&mut section, context, faults);
     section.finish(faults);
     Some(plugin)
 }

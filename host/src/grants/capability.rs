@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::DirectoryGrant;
-
-use super::SecretGrant;
+use super::{CommandGrant, DirectoryGrant, SecretGrant};
 
 /// Everything one plugin holds. Empty means: nothing but computation.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +25,8 @@ pub struct Grants {
     pub secrets: Vec<SecretGrant>,
     /// A store of its own.
     pub state: Option<StateGrant>,
+    /// Command components that it may run.
+    pub commands: Option<CommandGrant>,
     /// May ask the person.
     pub elicit: bool,
     /// May ask the client's model.

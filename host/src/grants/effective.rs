@@ -151,6 +151,14 @@ pub fn effective(granted: &Grants, asked: Option<&Asked>) -> (Grants, Vec<Withhe
         }
     };
 
+    let commands = match (&granted.commands, &asked.commands) {
+        (Some(grant), None) => {
+            withhold(grant.to_string(), "the plugin does not ask for commands");
+            None
+        }
+        (grant, _) => grant.clone(),
+    };
+
     if granted.elicit && !asked.elicit {
         withhold("to ask the person".to_owned(), "the plugin does not ask for it");
     }
@@ -163,7 +171,9 @@ pub fn effective(granted: &Grants, asked: Option<&Asked>) -> (Grants, Vec<Withhe
     let elicit = granted.elicit && asked.elicit;
     let sample = granted.sample && asked.sample;
     let roots = granted.roots && asked.roots;
-    (Grants { directories, http, tcp, udp, resolve, env, secrets, state, elicit, sample, roots }, withheld)
+    let held =
+        Grants { directories, http, tcp, udp, resolve, env, secrets, state, commands, elicit, sample, roots };
+    (held, withheld)
 }
 
 /// The parts of granted sockets that the plugin asks for.
@@ -316,6 +326,7 @@ impl Grants {
         lines.extend(self.env.keys().map(|name| format!("environment variable {name}")));
         lines.extend(self.secrets.iter().map(ToString::to_string));
         lines.extend(self.state.iter().map(ToString::to_string));
+        lines.extend(self.commands.iter().map(ToString::to_string));
         lines.extend(self.elicit.then(|| "to ask the person".to_owned()));
         lines.extend(self.sample.then(|| "to ask the client's model".to_owned()));
         lines.extend(self.roots.then(|| ASK_ROOTS.to_owned()));
@@ -369,6 +380,9 @@ impl Asked {
         for ask in &self.resolve {
             let name = ask.host.as_ref().map_or("any name you grant".to_owned(), ToString::to_string);
             line(format!("to look up {name}"), ask.why.as_deref());
+        }
+        if let Some(ask) = &self.commands {
+            line("to run commands of a folder".to_owned(), ask.why.as_deref());
         }
         if self.elicit {
             line("to ask the person".to_owned(), None);

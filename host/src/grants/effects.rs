@@ -17,6 +17,8 @@ impl Grants {
             env: _,
             secrets: _,
             state: _,
+            // A command gets no more than directories that are counted here.
+            commands: _,
             elicit: _,
             sample: _,
             roots: _,
@@ -38,6 +40,7 @@ impl Grants {
             env: _,
             secrets: _,
             state,
+            commands: _,
             elicit: _,
             sample: _,
             roots: _,

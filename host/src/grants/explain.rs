@@ -25,6 +25,8 @@ pub enum GrantKey {
     Secret(usize),
     /// `state`.
     State,
+    /// `commands`.
+    Commands,
     /// `elicit`.
     Elicit,
     /// `sample`.
@@ -72,6 +74,7 @@ impl GrantKey {
             Self::Env(name) => ("env", Some(KeyStep::Name(name))),
             Self::Secret(index) => ("secrets", Some(KeyStep::Nth(*index))),
             Self::State => ("state", None),
+            Self::Commands => ("commands", None),
             Self::Elicit => ("elicit", None),
             Self::Sample => ("sample", None),
             Self::Roots => ("roots", None),
@@ -92,6 +95,7 @@ impl GrantKey {
                 _ => Self::Env(String::new()),
             },
             Rule::State => Self::State,
+            Rule::Commands => Self::Commands,
             Rule::Elicit => Self::Elicit,
             Rule::Sample => Self::Sample,
             Rule::Roots => Self::Roots,
@@ -113,7 +117,8 @@ impl Grants {
     #[must_use]
     pub fn each(&self) -> Vec<(GrantKey, Self)> {
         // Each kind by name, so that a new one is not forgotten here.
-        let Self { directories, http, tcp, udp, resolve, env, secrets, state, elicit, sample, roots } = self;
+        let Self { directories, http, tcp, udp, resolve, env, secrets, state, commands, elicit, sample, roots } =
+            self;
         let none = Self::default;
         let mut all = Vec::new();
         for (index, grant) in directories.iter().enumerate() {
@@ -139,6 +144,9 @@ impl Grants {
             all.push((GrantKey::Secret(index), Self { secrets: vec![grant.clone()], ..none() }));
         }
         all.extend(state.map(|grant| (GrantKey::State, Self { state: Some(grant), ..none() })));
+        all.extend(commands.iter().map(|grant| {
+            (GrantKey::Commands, Self { commands: Some(grant.clone()), ..none() })
+        }));
         all.extend(elicit.then(|| (GrantKey::Elicit, Self { elicit: true, ..none() })));
         all.extend(sample.then(|| (GrantKey::Sample, Self { sample: true, ..none() })));
         all.extend(roots.then(|| (GrantKey::Roots, Self { roots: true, ..none() })));
@@ -211,6 +219,7 @@ pub fn explain(
                 Reason::ReadOnly(index) | Reason::Extension(index) => Some(GrantKey::Directory(index)),
                 Reason::Exposed(index) | Reason::Audience(index, _) => Some(GrantKey::Secret(index)),
                 Reason::Quota(_) => Some(GrantKey::State),
+                Reason::Command => Some(GrantKey::Commands),
                 _ => None,
             };
             Explanation { allowed: false, by, why: Some(reason.to_string()), withheld: false }

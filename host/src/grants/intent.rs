@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The words that [`Intent`] reads, for a person who wrote others.
-const FORMS: &str = "read PATH, write PATH, list PATH, mkdir PATH, METHOD URL, tcp HOST:PORT, udp HOST:PORT, resolve HOST, env NAME, secret NAME METHOD URL, state [SIZE], elicit, sample, roots";
+const FORMS: &str = "read PATH, write PATH, list PATH, mkdir PATH, METHOD URL, tcp HOST:PORT, udp HOST:PORT, resolve HOST, env NAME, secret NAME METHOD URL, state [SIZE], run COMMAND, elicit, sample, roots";
 
 /// An operation that owns its text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +29,8 @@ pub enum Intent {
     Secret(String, HttpOperation),
     /// The store, so that it holds so many bytes.
     State(u64),
+    /// A command.
+    Command(String),
     /// Ask the person.
     Elicit,
     /// Ask the client's model.
@@ -74,10 +76,20 @@ impl Intent {
             Operation::Env(name) => Self::Env(name.to_owned()),
             Operation::Secret { name, request } => Self::Secret(name.to_owned(), request.clone()),
             Operation::State { bytes } => Self::State(bytes),
+            Operation::Command(name) => Self::Command(name.to_owned()),
             Operation::Elicit => Self::Elicit,
             Operation::Sample => Self::Sample,
             Operation::Roots => Self::Roots,
         })
+    }
+
+    /// The command that is run, if it is about one.
+    #[must_use]
+    pub fn command(&self) -> Option<&str> {
+        match self {
+            Self::Command(name) => Some(name),
+            _ => None,
+        }
     }
 
     /// The operation itself.
@@ -97,6 +109,7 @@ impl Intent {
             Self::Env(name) => Operation::Env(name),
             Self::Secret(name, request) => Operation::Secret { name, request },
             Self::State(bytes) => Operation::State { bytes: *bytes },
+            Self::Command(name) => Operation::Command(name),
             Self::Elicit => Operation::Elicit,
             Self::Sample => Operation::Sample,
             Self::Roots => Operation::Roots,
@@ -139,6 +152,7 @@ impl FromStr for Intent {
             ("state", size) => {
                 Self::State(units::parse_size(size).map_err(|e| IntentError::Size(e.to_string()))?)
             }
+            ("run", name) if !name.is_empty() => Self::Command(name.to_owned()),
             ("elicit", "") => Self::Elicit,
             ("sample", "") => Self::Sample,
             ("roots", "") => Self::Roots,
@@ -193,6 +207,7 @@ impl fmt::Display for Intent {
             Self::Secret(name, request) => write!(f, "secret {name} {request}"),
             Self::State(0) => f.write_str("state"),
             Self::State(bytes) => write!(f, "state {}", units::show_size(*bytes)),
+            Self::Command(name) => write!(f, "run {name}"),
             Self::Elicit => f.write_str("elicit"),
             Self::Sample => f.write_str("sample"),
             Self::Roots => f.write_str("roots"),
@@ -221,6 +236,7 @@ mod tests {
             ("secret token  GET https://a.org/v1?x", "secret token GET https://a.org:443/v1"),
             ("state", "state"),
             ("state 5MiB", "state 5MiB"),
+            ("run  word-count", "run word-count"),
             ("elicit", "elicit"),
             ("sample", "sample"),
             ("roots", "roots"),

@@ -50,6 +50,8 @@ pub struct Asked {
     pub udp: Vec<AskedSocket>,
     /// Names to look up, besides those it asks to go to.
     pub resolve: Vec<AskedLookup>,
+    /// Commands of a folder: which is for the person to say.
+    pub commands: Option<AskedCommands>,
     /// To ask the person.
     pub elicit: bool,
     /// To ask the client's model.
@@ -63,6 +65,13 @@ pub struct Asked {
 pub struct AskedDirectories {
     /// The most it wants to do there.
     pub mode: DirectoryMode,
+    /// What for.
+    pub why: Option<String>,
+}
+
+/// An ask for commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedCommands {
     /// What for.
     pub why: Option<String>,
 }
@@ -178,6 +187,7 @@ struct RawAsks {
     tcp: Vec<RawSocket>,
     udp: Vec<RawSocket>,
     resolve: Vec<RawName>,
+    commands: Option<RawCommands>,
     elicit: bool,
     sample: bool,
     roots: bool,
@@ -187,6 +197,12 @@ struct RawAsks {
 #[serde(deny_unknown_fields)]
 struct RawDirectories {
     mode: RawMode,
+    why: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCommands {
     why: Option<String>,
 }
 
@@ -279,6 +295,10 @@ impl Raw {
             Some(raw) => Some(raw.check()?),
             None => None,
         };
+        let commands = match asks.commands {
+            Some(raw) => Some(AskedCommands { why: text("asks.commands.why", raw.why)? }),
+            None => None,
+        };
         Ok(Asked {
             contract: word("contract", self.contract)?,
             name: word("name", self.name)?,
@@ -293,6 +313,7 @@ impl Raw {
             tcp: list("asks.tcp", asks.tcp, RawSocket::check)?,
             udp: list("asks.udp", asks.udp, RawSocket::check)?,
             resolve: list("asks.resolve", asks.resolve, RawName::check_lookup)?,
+            commands,
             elicit: asks.elicit,
             sample: asks.sample,
             roots: asks.roots,

@@ -5,6 +5,7 @@
 mod address;
 mod approval;
 mod capability;
+mod command;
 mod definitions;
 mod digest;
 mod directory;
@@ -34,6 +35,7 @@ pub use approval::{Approval, Trust};
 pub use capability::{
     Address, Grants, HostPattern, HttpGrant, HttpScheme, PathPrefix, SocketGrant, StateGrant, StateScope,
 };
+pub use command::{CommandGrant, MAX_COMMAND_NAME, is_command_name};
 pub use definitions::{Change, ChangeKind, Definitions};
 pub use digest::{Digest, DigestError};
 pub use directory::{DirectoryGrant, DirectoryMode, DiskQuota, FileLock};
@@ -47,7 +49,7 @@ pub use limits::Limits;
 pub use lock::{Lock, LockEntry, LockError};
 pub(crate) use manifest::check_method;
 pub use manifest::{
-    Asked, AskedDirectories, AskedHttp, AskedLookup, AskedName, AskedPlace, AskedSocket, AskedState,
+    Asked, AskedCommands, AskedDirectories, AskedHttp, AskedLookup, AskedName, AskedPlace, AskedSocket, AskedState,
     DEFAULT_METHODS, MANIFEST_SECTION, MAX_MANIFEST, ManifestError,
 };
 pub use name::{MAX_NAME, NameError, PluginName};

@@ -47,6 +47,8 @@ pub enum Operation<'a> {
         /// Counted as [`StateGrant::quota`](super::StateGrant::quota) does; 0 to read.
         bytes: u64,
     },
+    /// Run the command of this name.
+    Command(&'a str),
     /// Ask the person.
     Elicit,
     /// Ask the client's model.
@@ -121,6 +123,8 @@ pub enum Rule {
     Secret(usize),
     /// The store.
     State,
+    /// The folder of commands.
+    Commands,
     /// To ask the person.
     Elicit,
     /// To ask the client's model.
@@ -160,6 +164,10 @@ pub enum Reason {
     NoState,
     /// The store would hold more than so many bytes.
     Quota(u64),
+    /// There is no folder of commands.
+    NoCommands,
+    /// Of the folder of commands this one is not granted.
+    Command,
     /// May not ask the person.
     Elicit,
     /// May not ask the client's model.
@@ -196,6 +204,13 @@ pub fn decide(grants: &Grants, operation: &Operation<'_>) -> Decision {
         Operation::State { bytes } => match &grants.state {
             None => Decision::Denied(Reason::NoState),
             Some(state) => either(bytes <= state.quota, Rule::State, Reason::Quota(state.quota)),
+        },
+        Operation::Command(name) => match &grants.commands {
+            None => Decision::Denied(Reason::NoCommands),
+            Some(commands) => {
+                let shown = guarded!("command-names", commands.shows(name), without true);
+                either(shown, Rule::Commands, Reason::Command)
+            }
         },
         Operation::Elicit => either(grants.elicit, Rule::Elicit, Reason::Elicit),
         Operation::Sample => either(grants.sample, Rule::Sample, Reason::Sample),
@@ -294,6 +309,8 @@ impl fmt::Display for Reason {
             Self::Quota(quota) => {
                 return write!(f, "its state may hold {}", units::show_size(*quota));
             }
+            Self::NoCommands => "it holds no commands",
+            Self::Command => "it holds no command of this name",
             Self::Elicit => "to ask the person was not granted",
             Self::Sample => "to ask the client's model was not granted",
             Self::Roots => "to ask for the client's directories was not granted",

@@ -7,7 +7,8 @@ use super::{DirectoryGrant, Grants, HostPattern, HttpGrant, PathPrefix, SocketGr
 #[must_use]
 pub fn lost(before: &Grants, now: &Grants) -> Vec<String> {
     // Each kind by name, so that a new one is not forgotten here.
-    let Grants { directories, http, tcp, udp, resolve, env, secrets, state, elicit, sample, roots } = before;
+    let Grants { directories, http, tcp, udp, resolve, env, secrets, state, commands, elicit, sample, roots } =
+        before;
     let sockets = |before: &[SocketGrant], now: &[SocketGrant]| {
         before.iter().filter(|old| !now.iter().any(|new| new.covers(old))).cloned().collect()
     };
@@ -32,14 +33,18 @@ pub fn lost(before: &Grants, now: &Grants) -> Vec<String> {
             .collect(),
         secrets: secrets.iter().filter(|old| !now.secrets.contains(old)).cloned().collect(),
         state: state.filter(|old| !now.state.is_some_and(|new| new.covers(*old))),
+        commands: commands
+            .clone()
+            .filter(|old| !now.commands.as_ref().is_some_and(|new| new.covers(old))),
         elicit: *elicit && !now.elicit,
         sample: *sample && !now.sample,
         roots: *roots && !now.roots,
     };
     let directory = |gone: &DirectoryGrant| format!("directory {}, {}", gone.guest, gone.mode);
-    let directories = gone.directories.iter().map(directory).collect::<Vec<_>>();
-    let others = Grants { directories: Vec::new(), ..gone };
-    directories.into_iter().chain(others.describe()).collect()
+    let mut lines = gone.directories.iter().map(directory).collect::<Vec<_>>();
+    lines.extend(gone.commands.iter().map(|gone| format!("to run {}", gone.names())));
+    lines.extend(Grants { directories: Vec::new(), commands: None, ..gone }.describe());
+    lines
 }
 
 impl StateGrant {
@@ -103,7 +108,7 @@ mod tests {
 
     use super::*;
     use crate::grants::{
-        Decision, DirectoryMode, DiskQuota, HttpOperation, HttpPlace, Intent, Rule, SocketPlace, StateScope,
+        CommandGrant, Decision, DirectoryMode, DiskQuota, HttpOperation, HttpPlace, Intent, Rule, SocketPlace, StateScope,
         decide, parse_resolvable,
     };
 
@@ -155,6 +160,7 @@ mod tests {
             tcp in proptest::collection::vec(any_socket(), 0..2),
             udp in proptest::collection::vec(any_socket(), 0..2),
             resolve in proptest::collection::vec("[ab]\\.t", 0..2),
+            commands in proptest::option::of(proptest::sample::subsequence(vec!["wc", "cut"], 0..3)),
             flags in any::<[bool; 3]>(),
         ) -> Grants {
             let scope = |shared| if shared { StateScope::Plugin } else { StateScope::Caller };
@@ -162,13 +168,17 @@ mod tests {
             let [elicit, sample, roots] = flags;
             let resolve = resolve.iter().map(|name| parse_resolvable(name).unwrap()).collect();
             let secrets = Vec::new();
-            Grants { directories, http, tcp, udp, resolve, env, secrets, state, elicit, sample, roots }
+            let commands = commands.map(|only| CommandGrant {
+                folder: "/srv".into(),
+                only: only.iter().map(ToString::to_string).collect(),
+            });
+            Grants { directories, http, tcp, udp, resolve, env, secrets, state, commands, elicit, sample, roots }
         }
     }
 
     fn operations() -> Vec<Intent> {
         let mut all: Vec<Intent> =
-            ["env A", "env B", "state 1B", "state 2B", "state 3B", "elicit", "sample", "roots"]
+            ["env A", "env B", "state 1B", "state 2B", "state 3B", "run wc", "run cut", "run sort", "elicit", "sample", "roots"]
                 .iter()
                 .map(|text| text.parse().unwrap())
                 .collect();
@@ -204,7 +214,7 @@ mod tests {
 
         /// Whatever is added, nothing is lost; whatever is taken away is told.
         #[test]
-        fn widening_loses_nothing_and_taking_is_told(grants in grants(), more in any_http(), take in 0..10_usize) {
+        fn widening_loses_nothing_and_taking_is_told(grants in grants(), more in any_http(), take in 0..11_usize) {
             let mut wider = grants.clone();
             wider.http.insert(0, more);
             wider.elicit = true;
@@ -228,6 +238,7 @@ mod tests {
                 6 => std::mem::take(&mut narrower.tcp).len(),
                 7 => std::mem::take(&mut narrower.udp).len(),
                 8 => std::mem::take(&mut narrower.resolve).len(),
+                9 => usize::from(narrower.commands.take().is_some()),
                 _ => usize::from(std::mem::take(&mut narrower.roots)),
             };
             prop_assert_eq!(lost(&grants, &narrower).len(), had);

@@ -79,7 +79,7 @@ pub fn widened(held: &Grants, asked: Option<&Asked>, denied: &Intent) -> Option<
         Intent::Sample => flag(|grants| grants.sample = true, "to have your client's model write for it"),
         Intent::Roots => flag(|grants| grants.roots = true, "to know which folders your client works in"),
         // Others are not seen as denied, or narrow what a person wrote on purpose.
-        Intent::File(..) | Intent::Env(_) | Intent::Secret(..) => return None,
+        Intent::File(..) | Intent::Env(_) | Intent::Secret(..) | Intent::Command(_) => return None,
     };
     let (more, _) = asked_of(&Grants { env: held.env.clone(), ..more }, asked);
     let mut grants = held.clone();

@@ -124,7 +124,7 @@ fn reason(decision: Decision) -> Option<Reason> {
 /// What of it the plugin chose.
 fn text(intent: &Intent) -> Cow<'_, str> {
     match intent {
-        Intent::File(_, text) | Intent::Env(text) => text.into(),
+        Intent::File(_, text) | Intent::Env(text) | Intent::Command(text) => text.into(),
         Intent::Http(request) | Intent::Secret(_, request) => {
             format!("{} {}{}", request.method(), request.destination(), request.path()).into()
         }

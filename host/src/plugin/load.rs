@@ -232,6 +232,7 @@ impl Loader {
                 limits: limits.clone(),
                 surroundings: Surroundings::Live,
                 state_dir: &self.state_dir,
+                commands: self.supply.clone(),
             },
         )?;
         Ok(Arc::new(Plugin {
@@ -277,6 +278,7 @@ impl Loader {
                 limits: listing_limits(),
                 surroundings: Surroundings::Fixed,
                 state_dir: &self.state_dir,
+                commands: self.supply.clone(),
             },
         )?;
         program.link().await?;

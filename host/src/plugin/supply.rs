@@ -11,11 +11,11 @@ use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
 use crate::grants::Digest;
-use crate::sandbox::{Code, CodeError, CodeSource, Sandbox};
+use crate::sandbox::{Code, CodeError, CodeSource, CommandSource, Found, Sandbox, check_kind};
 
 use super::cache::Cache;
 use super::compile::{CompileError, Compiler};
-use super::file::PluginFile;
+use super::file::{FileError, PluginFile};
 use super::verdict::{Certainty, Verdict};
 
 /// Why there is no machine code.
@@ -143,6 +143,26 @@ impl Supply {
             }
         });
         Ok(loaded?)
+    }
+}
+
+impl CommandSource for Supply {
+    fn find(self: Arc<Self>, file: PathBuf) -> BoxFuture<'static, Result<Option<Found>, String>> {
+        Box::pin(async move {
+            let read = spawn_blocking(move || PluginFile::read(&file)).await.map_err(|e| e.to_string())?;
+            let file = match read {
+                Err(FileError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                read => read.map_err(|error| error.to_string())?,
+            };
+            check_kind(&file.bytes).map_err(|error| error.to_string())?;
+            let code = self.of(&file);
+            // Compiled here, while its bytes are at hand: it is wanted now.
+            let interface = code.of_bytes(&file.bytes).await.map_err(|error| error.to_string())?.interface();
+            if !interface.is_command() {
+                return Err("it is no command: it does not export wasi:cli/run@0.2".to_owned());
+            }
+            Ok(Some(Found { digest: file.digest, interface, code }))
+        })
     }
 }
 

@@ -10,6 +10,8 @@ use futures::future::BoxFuture;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
+use crate::grants::Digest;
+
 use super::command::is_run;
 use super::contract::Tool;
 use super::engine;
@@ -27,6 +29,23 @@ pub trait CodeSource: Send + Sync + 'static {
     /// The code. Whoever asks while it is being made waits for the same; after a failure the next one tries again.
     /// The error is one line that says why there is none.
     fn code(self: Arc<Self>) -> BoxFuture<'static, Result<Arc<Code>, String>>;
+}
+
+/// Where the command components are found that a plugin may run.
+pub trait CommandSource: Send + Sync + 'static {
+    /// The command in this file, ready to be given code; `None` when there is no such file. The error is one line that says
+    /// why it cannot be run.
+    fn find(self: Arc<Self>, file: PathBuf) -> BoxFuture<'static, Result<Option<Found>, String>>;
+}
+
+/// A command component that was found.
+pub struct Found {
+    /// Of its bytes.
+    pub digest: Digest,
+    /// Its imports and exports.
+    pub interface: Interface,
+    /// Where its machine code comes from.
+    pub code: Arc<dyn CodeSource>,
 }
 
 /// What a component needs and gives, by its own type.

@@ -27,7 +27,9 @@ mod store;
 mod turns;
 
 pub use busy::{Busy, SitsOut};
-pub use code::{AuthenticFile, Code, CodeError, CodeSource, Functions, Interface, check_kind, compile};
+pub use code::{
+    AuthenticFile, Code, CodeError, CodeSource, CommandSource, Found, Functions, Interface, check_kind, compile,
+};
 pub use command::{Ran, RunCommand};
 pub use context::{CallContext, Caller, ClientCapabilities, Events, ListKind, LogLevel, NoEvents};
 /// The engine that calls run on, for benchmarks that measure wasmtime alone beside them.

@@ -3,6 +3,7 @@
 
 mod guest;
 mod kept;
+mod nested;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -18,8 +19,8 @@ use crate::observe::Scrubber;
 
 use super::busy::Busy;
 use super::capability::stdio::Captured;
-use super::capability::{Configure, ConfigureError, files, host, http, secrets, sockets, state, wasi};
-use super::code::{CodeSource, Interface};
+use super::capability::{Configure, ConfigureError, commands, files, host, http, secrets, sockets, state, wasi};
+use super::code::{CodeSource, CommandSource, Interface};
 use super::engine::{self, SLICE_FUEL};
 use super::error::{Budget, CallError, LimitHit, hides_fuel, seconds};
 use super::executor::{Begin, TaskOwner};
@@ -48,6 +49,8 @@ pub struct Setup<'a> {
     pub surroundings: wasi::Surroundings,
     /// The folder of all plugins' state.
     pub state_dir: &'a std::path::Path,
+    /// Where the commands are found that it may run.
+    pub commands: Arc<dyn CommandSource>,
 }
 
 /// A component ready to run under one plugin's grants. It has no machine code before the first call.
@@ -63,6 +66,7 @@ pub struct Program {
     secrets: Arc<secrets::Configured>,
     sockets: sockets::Configured,
     state: state::Configured,
+    commands: commands::Configured,
     limits: Limits,
     owner: TaskOwner,
     turns: Arc<Turns>,
@@ -71,6 +75,8 @@ pub struct Program {
     state_dir: PathBuf,
     revoked: Revoked,
     kept: Arc<Kept>,
+    /// Whether it is a command that another program's calls run.
+    nested: bool,
     /// The same under more grants, for as long as somebody holds them.
     wider: Mutex<Vec<Weak<Program>>>,
 }
@@ -146,6 +152,7 @@ impl Program {
             http: http::Configured::configure(&configure, &secrets)?,
             sockets: sockets::Configured::configure(&configure)?,
             state: state::Configured::configure(&configure)?,
+            commands: commands::Configured::configure(setup.grants, setup.commands),
             secrets,
             turns: Turns::new(&setup.limits, Instant::now()),
             health: Arc::default(),
@@ -154,6 +161,7 @@ impl Program {
             state_dir: setup.state_dir.to_owned(),
             revoked: Revoked::default(),
             kept: Arc::default(),
+            nested: false,
             wider: Mutex::default(),
             host: Arc::new(setup.host),
             limits: setup.limits,
@@ -184,6 +192,8 @@ impl Program {
             secrets: self.secrets.clone(),
             sockets: self.sockets.widened(&configure),
             state: self.state.widened(&configure)?,
+            // Nobody is asked about commands.
+            commands: self.commands.clone(),
             turns: self.turns.clone(),
             health: self.health.clone(),
             owner: self.owner,
@@ -191,6 +201,7 @@ impl Program {
             state_dir: self.state_dir.clone(),
             revoked: Revoked::default(),
             kept: Arc::default(),
+            nested: self.nested,
             wider: Mutex::default(),
             host: self.host.clone(),
             limits: self.limits.clone(),
@@ -253,10 +264,21 @@ impl Program {
             admitted = admitted => admitted,
             () = context.cancel.cancelled() => Err(CallError::Cancelled),
         };
-        let (permits, linked) = match admitted {
-            Ok(admitted) => admitted,
-            Err(error) => return Finished::not_run(error),
-        };
+        match admitted {
+            Ok(((turn, slot), linked)) => self.go(linked, operation, context, Some(turn), slot).await,
+            Err(error) => Finished::not_run(error),
+        }
+    }
+
+    /// Runs what was admitted on the guests' threads.
+    async fn go<O: Enter>(
+        self: &Arc<Self>,
+        linked: Arc<Linked>,
+        operation: O,
+        context: CallContext,
+        turn: Option<Turn>,
+        slot: OwnedSemaphorePermit,
+    ) -> Finished<O::Output> {
         let program = self.clone();
         // Boxed where it is made: on its way to the guests' threads it passes through several hands.
         let running = linked.running.clone();
@@ -265,7 +287,6 @@ impl Program {
             self.owner,
             begin,
             Box::pin(async move {
-                let (turn, slot) = permits;
                 let finished = program.run(&linked, operation, context, slot).await;
                 drop(turn);
                 finished
@@ -316,6 +337,10 @@ impl Program {
 
     /// Keeps how a call ended.
     fn note(&self, ending: Ending) {
+        // How a command ends is for the plugin that runs it to judge.
+        if self.nested {
+            return;
+        }
         if let Some(out) = self.health.ended(ending, Instant::now()) {
             let plugin = self.host.plugin.as_str();
             tracing::warn!(
@@ -326,7 +351,7 @@ impl Program {
     }
 
     async fn run<O: Enter>(
-        &self,
+        self: &Arc<Self>,
         linked: &Linked,
         operation: O,
         mut context: CallContext,

@@ -9,7 +9,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Engine, Result};
 
 use super::CallState;
-use super::capability::{files, host, http, sockets, state};
+use super::capability::{commands, files, host, http, sockets, state};
 use super::engine;
 use super::executor::{Executor, TaskOwner};
 
@@ -136,6 +136,7 @@ fn link(engine: &Engine) -> Result<Linker<CallState>> {
     http::link(&mut linker)?;
     sockets::link(&mut linker)?;
     state::link(&mut linker)?;
+    commands::link(&mut linker)?;
     host::link(&mut linker)?;
     Ok(linker)
 }

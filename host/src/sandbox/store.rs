@@ -4,7 +4,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
-use super::capability::{files, host, http, sockets, state};
+use super::capability::{commands, files, host, http, sockets, state};
 use super::limiter::Limiter;
 
 /// The store's data. Each capability sees its own part of it.
@@ -15,6 +15,7 @@ pub struct CallState {
     pub(super) http: http::Call,
     pub(super) sockets: sockets::Call,
     pub(super) state: state::Call,
+    pub(super) commands: commands::Call,
     pub(super) host: host::Call,
     pub(super) limiter: Limiter,
     /// Fuel left when the guest last gave way in a host call.

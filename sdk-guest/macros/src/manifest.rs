@@ -127,6 +127,7 @@ const ASKS: &[Key] = &[
     may("tcp", Shape::Objects(&[must("address", Shape::Text), must("why", Shape::Text)])),
     may("udp", Shape::Objects(&[must("address", Shape::Text), must("why", Shape::Text)])),
     may("resolve", Shape::Objects(&[must("name", Shape::Text), must("why", Shape::Text)])),
+    may("commands", Shape::Object(&[must("why", Shape::Text)])),
     may("elicit", Shape::Switch),
     may("sample", Shape::Switch),
     may("roots", Shape::Switch),
@@ -241,6 +242,7 @@ mod tests {
                 tcp: [{ address: "db:5432", why: "f" }],
                 udp: [{ address: "*", why: "g" }],
                 resolve: [{ name: "*.example.org", why: "h" }],
+                commands: { why: "i" },
                 elicit: true,
                 sample: false,
                 roots: true,
@@ -260,6 +262,7 @@ mod tests {
                     "tcp": [{"address": "db:5432", "why": "f"}],
                     "udp": [{"address": "*", "why": "g"}],
                     "resolve": [{"name": "*.example.org", "why": "h"}],
+                    "commands": {"why": "i"},
                     "elicit": true, "sample": false, "roots": true
                 }
             })

@@ -1,19 +1,33 @@
 //! Grants written as they are, of every kind. Must write nothing that reads back as more than it was given.
 
+use std::path::Path;
+
 use toml_edit::{InlineTable, Item, Table, TableLike, Value, value};
 
 use super::tables::{change_first, list, push, set, texts};
 use super::{Edit, EditError};
 use crate::grants::{
-    DirectoryGrant, DirectoryMode, FileLock, Grants, HttpGrant, HttpPlace, SocketKind, SocketPlace,
+    CommandGrant, DirectoryGrant, DirectoryMode, FileLock, Grants, HttpGrant, HttpPlace, SocketKind, SocketPlace,
     StateGrant, StateScope, units,
 };
 
 impl Edit<'_> {
     pub(super) fn grant(&mut self, grants: &Grants) -> Result<(), EditError> {
         // Each kind by name, so that a new one is not forgotten here. Secrets are a person's own words.
-        let Grants { directories, http, tcp, udp, resolve, env, secrets: _, state, elicit, sample, roots } =
-            grants;
+        let Grants {
+            directories,
+            http,
+            tcp,
+            udp,
+            resolve,
+            env,
+            secrets: _,
+            state,
+            commands,
+            elicit,
+            sample,
+            roots,
+        } = grants;
         directories.iter().try_for_each(|grant| self.grant_directory(grant))?;
         for HttpGrant { scheme, host, port, methods, path, private_addresses } in http {
             let place = HttpPlace { scheme: *scheme, host: host.clone(), port: *port, path: path.clone() };
@@ -35,6 +49,9 @@ impl Edit<'_> {
             }
             self.set_in("state", "quota", units::show_size(*quota).into())?;
         }
+        if let Some(CommandGrant { folder, only }) = commands {
+            self.grant_commands(folder, only)?;
+        }
         for (key, wanted) in [("elicit", *elicit), ("sample", *sample), ("roots", *roots)] {
             if wanted {
                 self.set_flag(key, true)?;
@@ -43,14 +60,36 @@ impl Edit<'_> {
         Ok(())
     }
 
+    fn grant_commands(&mut self, folder: &Path, only: &[String]) -> Result<(), EditError> {
+        let path = utf8(folder)?;
+        let written = self.section()?.get("commands").and_then(Item::as_table_like);
+        let named = written.and_then(|commands| commands.get("path")?.as_str()).map(str::to_owned);
+        let mut names = written.map(|commands| texts(commands.get("only"))).unwrap_or_default();
+        let is_there = written.is_some();
+        if named.and_then(|text| self.real(&text)).as_deref() != Some(folder) {
+            self.set_in("commands", "path", plain(path).into())?;
+        }
+        // None written are all of them.
+        if is_there && names.is_empty() {
+            return Ok(());
+        }
+        if only.is_empty() {
+            if let Some(commands) = self.section()?.get_mut("commands").and_then(Item::as_table_like_mut) {
+                commands.remove("only");
+            }
+            return Ok(());
+        }
+        let more = only.iter().filter(|one| !names.contains(one)).cloned().collect::<Vec<_>>();
+        if more.is_empty() {
+            return Ok(());
+        }
+        names.extend(more);
+        self.set_in("commands", "only", list(&names))
+    }
+
     fn grant_directory(&mut self, grant: &DirectoryGrant) -> Result<(), EditError> {
         let DirectoryGrant { host, guest, mode, quota, extensions, lock } = grant;
-        let path = host.to_str().ok_or_else(|| {
-            EditError::Text(format!(
-                "{}: is not UTF-8, so it cannot be written into kennel.toml",
-                host.display()
-            ))
-        })?;
+        let path = utf8(host)?;
         let (surroundings, base, form) = (self.surroundings, self.base, self.form());
         let same = |entry: &dyn TableLike| {
             let written = entry.get("path").and_then(Item::as_str);
@@ -99,6 +138,12 @@ impl Edit<'_> {
         }
         Ok(())
     }
+}
+
+fn utf8(path: &Path) -> Result<&str, EditError> {
+    path.to_str().ok_or_else(|| {
+        EditError::Text(format!("{}: is not UTF-8, so it cannot be written into kennel.toml", path.display()))
+    })
 }
 
 /// A text that is meant word by word.

@@ -1,6 +1,8 @@
 //! `[[plugins.NAME.directories]]`: directories of the host, under the paths that the guest sees.
 //! Checks that a directory exists and is none of Kennel's; opens nothing.
 
+use std::path::PathBuf;
+
 use super::Context;
 use crate::config::reader::{Faults, Item, Section};
 use crate::grants::{DirectoryGrant, DirectoryMode, DiskQuota, FileLock};
@@ -39,21 +41,7 @@ fn read_directory(
     context: &Context<'_>,
     faults: &mut Faults<'_>,
 ) -> Option<DirectoryGrant> {
-    let path = section.read(faults, "path", |item| {
-        let written = context.surroundings.path(item.text()?, context.base).map_err(|e| e.to_string())?;
-        let real = written.canonicalize().map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => format!("{} does not exist; make it first", written.display()),
-            _ => format!("{}: {e}", written.display()),
-        })?;
-        if !real.is_dir() {
-            return Err(format!("{} is not a directory; grant the directory it is in", written.display()));
-        }
-        if let Some(places) = context.places {
-            let answer = places.check(&real).map_err(|e| format!("{}: {e}", real.display()))?;
-            answer.map_err(|conflict| conflict.to_string())?;
-        }
-        Ok((written, real))
-    });
+    let path = section.read(faults, "path", |item| real(item.text()?, context));
     let named = section.read(faults, "as", |item| guest_path(item.text()?));
     let mode = section.read(faults, "mode", |item| match item.text()? {
         "read-only" => Ok(DirectoryMode::ReadOnly),
@@ -116,6 +104,23 @@ fn read_directory(
         faults.add(at, &key, "the path is not UTF-8; add `as` with the path the plugin shall see");
     }
     Some(DirectoryGrant { host, guest: guest?, mode, quota, extensions, lock })
+}
+
+/// A directory as it was written, and where it really lies: it exists and is none of Kennel's.
+pub(super) fn real(text: &str, context: &Context<'_>) -> Result<(PathBuf, PathBuf), String> {
+    let written = context.surroundings.path(text, context.base).map_err(|e| e.to_string())?;
+    let real = written.canonicalize().map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => format!("{} does not exist; make it first", written.display()),
+        _ => format!("{}: {e}", written.display()),
+    })?;
+    if !real.is_dir() {
+        return Err(format!("{} is not a directory; grant the directory it is in", written.display()));
+    }
+    if let Some(places) = context.places {
+        let answer = places.check(&real).map_err(|e| format!("{}: {e}", real.display()))?;
+        answer.map_err(|conflict| conflict.to_string())?;
+    }
+    Ok((written, real))
 }
 
 /// What stands after a dot at the end of a file's name.

@@ -3,10 +3,10 @@
 
 mod directories;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Decision, Grants, HostPattern, HttpGrant, HttpHost, HttpOperation, HttpPlace, Intent, PathPrefix, Reason,
+    CommandGrant, Decision, Grants, HostPattern, HttpGrant, HttpHost, HttpOperation, HttpPlace, Intent, PathPrefix, Reason,
     Rule, SocketGrant, SocketKind, StateGrant, decide, lost,
 };
 
@@ -71,6 +71,11 @@ pub fn learn(seen: &[Seen], bounds: &Grants) -> Learned {
             quota: rounded(bytes, LEAST_STATE).min(bound.quota),
             scope: bound.scope,
         }),
+        commands: bounds.commands.as_ref().and_then(|bound| {
+            let ran: BTreeSet<_> = done.iter().filter_map(|(one, _)| one.intent.command()).collect();
+            let only = ran.into_iter().map(str::to_owned).collect::<Vec<_>>();
+            (!only.is_empty()).then(|| CommandGrant { folder: bound.folder.clone(), only })
+        }),
         elicit: any(&Intent::Elicit),
         sample: any(&Intent::Sample),
         roots: any(&Intent::Roots),
@@ -118,8 +123,20 @@ impl Learned {
         let mut beyond = Grants::default();
         for (alone, _) in self.parts.iter().filter(|(alone, _)| !gives(held, alone)) {
             // Each kind by name, so that a new one is not forgotten here.
-            let Grants { directories, http, tcp, udp, resolve, env, secrets, state, elicit, sample, roots } =
-                alone.clone();
+            let Grants {
+                directories,
+                http,
+                tcp,
+                udp,
+                resolve,
+                env,
+                secrets,
+                state,
+                commands,
+                elicit,
+                sample,
+                roots,
+            } = alone.clone();
             beyond.directories.extend(directories);
             beyond.http.extend(http);
             beyond.tcp.extend(tcp);
@@ -128,6 +145,7 @@ impl Learned {
             beyond.env.extend(env);
             beyond.secrets.extend(secrets);
             beyond.state = state.or(beyond.state);
+            beyond.commands = commands.or(beyond.commands);
             beyond.elicit |= elicit;
             beyond.sample |= sample;
             beyond.roots |= roots;

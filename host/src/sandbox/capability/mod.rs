@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::grants::{Egress, Grants, Limits};
 
+pub mod commands;
 mod denials;
 pub mod files;
 pub mod host;

@@ -32,7 +32,7 @@ pub(super) struct Guest {
 impl Program {
     /// A store without an instance, for this call and, when it may be kept, for later ones.
     pub(super) fn fresh(
-        &self,
+        self: &Arc<Self>,
         linked: &Linked,
         context: CallContext,
         started: Instant,
@@ -60,6 +60,7 @@ impl Program {
             http: self.http.begin(limits, &counters, started + limits.deadline),
             sockets,
             state: self.state.begin(&context.caller.id, &counters),
+            commands: self.commands.begin(self, &context, &counters),
             host: host::Call::begin(&self.host, limits, context, &counters, started),
             limiter: Limiter::new(limits),
             fuel_at_yield: limits.fuel,
@@ -72,7 +73,7 @@ impl Program {
     }
 
     /// The same instance for one more call of the same caller.
-    pub(super) fn again(&self, mut guest: Guest, context: CallContext, started: Instant) -> Guest {
+    pub(super) fn again(self: &Arc<Self>, mut guest: Guest, context: CallContext, started: Instant) -> Guest {
         let limits = &self.limits;
         context.counters.borrow_from(&guest.counters);
         let counters = &guest.counters;
@@ -80,6 +81,7 @@ impl Program {
         state.http = self.http.begin(limits, counters, started + limits.deadline);
         state.sockets.again();
         state.state = self.state.begin(&context.caller.id, counters);
+        state.commands = self.commands.begin(self, &context, counters);
         state.host = host::Call::begin(&self.host, limits, context, counters, started);
         state.limiter.again();
         state.fuel_at_yield = limits.fuel;
