@@ -210,8 +210,8 @@ pub mod prelude {
     pub use crate::{
         Answer, Completions, Content, Context, Error, Icon, Json, ListKind, Message, Outcome, Pretty,
         PromptResult, Questions, RawArgs, ResourceContents, ResourceInfo, Result, ResultExt, Role, Settled,
-        ToolResult, bail, command, complete, detach, http, list_changed, log, plugin, progress, prompt, resource,
-        resource_updated, setting, state, tool,
+        ToolResult, bail, command, complete, detach, http, list_changed, log, plugin, progress, prompt,
+        resource, resource_updated, setting, state, tool,
     };
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};

@@ -4,28 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::Path;
-use std::process::Command;
-use std::sync::OnceLock;
 
-use kennel_tests::{Client, Home, source_root, words};
+use kennel_tests::{Client, Home, command_component, words};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-
-/// The command as a component. `cargo xtask test` says which compiler builds components, when it is not the active one.
-fn component() -> &'static [u8] {
-    static BUILT: OnceLock<Vec<u8>> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let out = TempDir::new().unwrap();
-        let file = out.path().join("words.wasm");
-        let rustc = std::env::var_os("KENNEL_TEST_RUSTC").unwrap_or_else(|| "rustc".into());
-        let mut build = Command::new(rustc);
-        build.args(["--edition", "2024", "--target", "wasm32-wasip2", "-O", "-o"]).arg(&file);
-        build.arg(source_root().join("tests/tests/commands/words.rs"));
-        let done = build.output().expect("the compiler starts");
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        std::fs::read(file).unwrap()
-    })
-}
 
 const CONFIG: &str = r#"
 [plugins.words]
@@ -54,7 +35,7 @@ many = true
 
 fn serving(config: &str) -> (Home, Client) {
     let home = Home::new("commands");
-    home.bytes("words", component()).config(config).approve();
+    home.bytes("words", command_component()).config(config).approve();
     let client = home.serve();
     client.initialize();
     (home, client)
@@ -103,7 +84,7 @@ fn a_command_holds_what_was_granted_and_no_more() {
     let home = Home::new("commands-grants");
     let docs = home.folder("docs");
     std::fs::write(docs.join("one.txt"), "three little words").unwrap();
-    home.bytes("words", component());
+    home.bytes("words", command_component());
     let run = || {
         let run =
             home.kennel(["call", "words", "run", r#"{"files": ["/docs/one.txt"]}"#, "--format", "json"]);
@@ -121,7 +102,7 @@ fn a_command_holds_what_was_granted_and_no_more() {
     home.config(&with_folder(&docs));
     assert_eq!(run()["stdout"], "3 words in 1 files");
     // Other bytes under the name get nothing before they are approved.
-    home.bytes("words", &[component(), &[0, 3, 1, b'x', 0]].concat());
+    home.bytes("words", &[command_component(), &[0, 3, 1, b'x', 0]].concat());
     home.kennel(["list"]).failure().stdout_has("words  waiting");
 }
 
@@ -145,7 +126,7 @@ fn a_command_ends_at_its_bounds() {
 #[test]
 fn what_is_no_command_and_what_was_not_described_is_told() {
     let home = Home::new("commands-faults");
-    home.bytes("words", component()).plugin("hello");
+    home.bytes("words", command_component()).plugin("hello");
     home.kennel(["list"]).failure().stdout_has(
         "it is a command, which has no tools of its own; to make it one write `kind = \"command\"`",
     );

@@ -117,8 +117,20 @@ impl Grants {
     #[must_use]
     pub fn each(&self) -> Vec<(GrantKey, Self)> {
         // Each kind by name, so that a new one is not forgotten here.
-        let Self { directories, http, tcp, udp, resolve, env, secrets, state, commands, elicit, sample, roots } =
-            self;
+        let Self {
+            directories,
+            http,
+            tcp,
+            udp,
+            resolve,
+            env,
+            secrets,
+            state,
+            commands,
+            elicit,
+            sample,
+            roots,
+        } = self;
         let none = Self::default;
         let mut all = Vec::new();
         for (index, grant) in directories.iter().enumerate() {
@@ -144,9 +156,11 @@ impl Grants {
             all.push((GrantKey::Secret(index), Self { secrets: vec![grant.clone()], ..none() }));
         }
         all.extend(state.map(|grant| (GrantKey::State, Self { state: Some(grant), ..none() })));
-        all.extend(commands.iter().map(|grant| {
-            (GrantKey::Commands, Self { commands: Some(grant.clone()), ..none() })
-        }));
+        all.extend(
+            commands
+                .iter()
+                .map(|grant| (GrantKey::Commands, Self { commands: Some(grant.clone()), ..none() })),
+        );
         all.extend(elicit.then(|| (GrantKey::Elicit, Self { elicit: true, ..none() })));
         all.extend(sample.then(|| (GrantKey::Sample, Self { sample: true, ..none() })));
         all.extend(roots.then(|| (GrantKey::Roots, Self { roots: true, ..none() })));

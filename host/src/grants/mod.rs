@@ -49,8 +49,8 @@ pub use limits::Limits;
 pub use lock::{Lock, LockEntry, LockError};
 pub(crate) use manifest::check_method;
 pub use manifest::{
-    Asked, AskedCommands, AskedDirectories, AskedHttp, AskedLookup, AskedName, AskedPlace, AskedSocket, AskedState,
-    DEFAULT_METHODS, MANIFEST_SECTION, MAX_MANIFEST, ManifestError,
+    Asked, AskedCommands, AskedDirectories, AskedHttp, AskedLookup, AskedName, AskedPlace, AskedSocket,
+    AskedState, DEFAULT_METHODS, MANIFEST_SECTION, MAX_MANIFEST, ManifestError,
 };
 pub use name::{MAX_NAME, NameError, PluginName};
 pub use operation::{Access, Decision, FilePath, Operation, Reason, Rule, decide};

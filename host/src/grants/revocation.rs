@@ -33,9 +33,7 @@ pub fn lost(before: &Grants, now: &Grants) -> Vec<String> {
             .collect(),
         secrets: secrets.iter().filter(|old| !now.secrets.contains(old)).cloned().collect(),
         state: state.filter(|old| !now.state.is_some_and(|new| new.covers(*old))),
-        commands: commands
-            .clone()
-            .filter(|old| !now.commands.as_ref().is_some_and(|new| new.covers(old))),
+        commands: commands.clone().filter(|old| !now.commands.as_ref().is_some_and(|new| new.covers(old))),
         elicit: *elicit && !now.elicit,
         sample: *sample && !now.sample,
         roots: *roots && !now.roots,
@@ -108,8 +106,8 @@ mod tests {
 
     use super::*;
     use crate::grants::{
-        CommandGrant, Decision, DirectoryMode, DiskQuota, HttpOperation, HttpPlace, Intent, Rule, SocketPlace, StateScope,
-        decide, parse_resolvable,
+        CommandGrant, Decision, DirectoryMode, DiskQuota, HttpOperation, HttpPlace, Intent, Rule,
+        SocketPlace, StateScope, decide, parse_resolvable,
     };
 
     fn http(url: &str, methods: &[&str]) -> HttpGrant {
@@ -177,11 +175,13 @@ mod tests {
     }
 
     fn operations() -> Vec<Intent> {
-        let mut all: Vec<Intent> =
-            ["env A", "env B", "state 1B", "state 2B", "state 3B", "run wc", "run cut", "run sort", "elicit", "sample", "roots"]
-                .iter()
-                .map(|text| text.parse().unwrap())
-                .collect();
+        let mut all: Vec<Intent> = [
+            "env A", "env B", "state 1B", "state 2B", "state 3B", "run wc", "run cut", "run sort", "elicit",
+            "sample", "roots",
+        ]
+        .iter()
+        .map(|text| text.parse().unwrap())
+        .collect();
         for host in ["a.t", "b.t", "c.b.t"] {
             all.push(format!("resolve {host}").parse().unwrap());
             for port in [8, 9] {

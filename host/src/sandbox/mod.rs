@@ -28,7 +28,8 @@ mod turns;
 
 pub use busy::{Busy, SitsOut};
 pub use code::{
-    AuthenticFile, Code, CodeError, CodeSource, CommandSource, Found, Functions, Interface, check_kind, compile,
+    AuthenticFile, Code, CodeError, CodeSource, CommandSource, Found, Functions, Interface, check_kind,
+    compile,
 };
 pub use command::{Ran, RunCommand};
 pub use context::{CallContext, Caller, ClientCapabilities, Events, ListKind, LogLevel, NoEvents};

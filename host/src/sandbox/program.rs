@@ -19,7 +19,9 @@ use crate::observe::Scrubber;
 
 use super::busy::Busy;
 use super::capability::stdio::Captured;
-use super::capability::{Configure, ConfigureError, commands, files, host, http, secrets, sockets, state, wasi};
+use super::capability::{
+    Configure, ConfigureError, commands, files, host, http, secrets, sockets, state, wasi,
+};
 use super::code::{CodeSource, CommandSource, Interface};
 use super::engine::{self, SLICE_FUEL};
 use super::error::{Budget, CallError, LimitHit, hides_fuel, seconds};

@@ -7,8 +7,8 @@ use toml_edit::{InlineTable, Item, Table, TableLike, Value, value};
 use super::tables::{change_first, list, push, set, texts};
 use super::{Edit, EditError};
 use crate::grants::{
-    CommandGrant, DirectoryGrant, DirectoryMode, FileLock, Grants, HttpGrant, HttpPlace, SocketKind, SocketPlace,
-    StateGrant, StateScope, units,
+    CommandGrant, DirectoryGrant, DirectoryMode, FileLock, Grants, HttpGrant, HttpPlace, SocketKind,
+    SocketPlace, StateGrant, StateScope, units,
 };
 
 impl Edit<'_> {

@@ -6,8 +6,8 @@ mod directories;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    CommandGrant, Decision, Grants, HostPattern, HttpGrant, HttpHost, HttpOperation, HttpPlace, Intent, PathPrefix, Reason,
-    Rule, SocketGrant, SocketKind, StateGrant, decide, lost,
+    CommandGrant, Decision, Grants, HostPattern, HttpGrant, HttpHost, HttpOperation, HttpPlace, Intent,
+    PathPrefix, Reason, Rule, SocketGrant, SocketKind, StateGrant, decide, lost,
 };
 
 /// Least bytes of a store that are proposed; more are rounded up to a power of two.

@@ -191,11 +191,7 @@ impl Granted {
 }
 
 impl Access {
-    async fn run(
-        &self,
-        command: wit::Command,
-        counters: &Counters,
-    ) -> Result<wit::Ended, wit::CommandError> {
+    async fn run(&self, command: wit::Command, counters: &Counters) -> Result<wit::Ended, wit::CommandError> {
         let wit::Command { name, arguments, stdin, directories, timeout_ms } = command;
         if arguments.iter().any(|argument| argument.contains('\0')) {
             return Err(wit::CommandError::Invalid("an argument holds a NUL".into()));
