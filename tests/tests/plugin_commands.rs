@@ -52,11 +52,11 @@ fn until(client: &Client, works: bool) {
     panic!("works: {works} never came\n{}", client.stderr());
 }
 
-fn execute(client: &Client, arguments: Value) -> Value {
-    client.call("execute", &arguments)
+fn execute(client: &Client, arguments: &Value) -> Value {
+    client.call("execute", arguments)
 }
 
-fn ran(client: &Client, arguments: Value) -> Value {
+fn ran(client: &Client, arguments: &Value) -> Value {
     let result = execute(client, arguments);
     assert_ne!(result["isError"], true, "{result:#}");
     result["structuredContent"].clone()
@@ -65,17 +65,17 @@ fn ran(client: &Client, arguments: Value) -> Value {
 #[test]
 fn a_command_is_run_in_a_sandbox_of_its_own() {
     let (home, client) = serving("");
-    let done = ran(&client, json!({ "command": "words --shout", "stdin": "a dog and a kennel" }));
+    let done = ran(&client, &json!({ "command": "words --shout", "stdin": "a dog and a kennel" }));
     assert_eq!(done, json!({ "stdout": "5 WORDS IN 0 FILES", "stderr": "", "exit_code": 0 }));
     // No directory unless it is passed on, and then that one.
-    let without = ran(&client, json!({ "command": "words", "arguments": ["/docs/one.txt"] }));
+    let without = ran(&client, &json!({ "command": "words", "arguments": ["/docs/one.txt"] }));
     assert_eq!((&without["exit_code"], &without["stdout"]), (&json!(1), &json!("")), "{without}");
     let with = json!({ "command": "words", "arguments": ["/docs/one.txt"], "directories": ["/docs"] });
-    assert_eq!(ran(&client, with)["stdout"], "3 words in 1 files");
+    assert_eq!(ran(&client, &with)["stdout"], "3 words in 1 files");
     // Nothing of the machine's, nor of the plugin's.
-    assert_eq!(ran(&client, json!({ "command": "words --variables" }))["stdout"], "0 words in 0 files");
+    assert_eq!(ran(&client, &json!({ "command": "words --variables" }))["stdout"], "0 words in 0 files");
     // It may do what the plugin may, and that is in the audit.
-    ran(&client, json!({ "command": "words --erase /docs/one.txt", "directories": ["/docs"] }));
+    ran(&client, &json!({ "command": "words --erase /docs/one.txt", "directories": ["/docs"] }));
     assert!(!home.folder("docs").join("one.txt").exists());
     drop(client);
     home.kennel(["audit", "show", "--format", "json"]).success().stdout_has("to run commands of ");
@@ -96,7 +96,7 @@ fn what_was_not_granted_is_not_run() {
         .success();
     let client = home.serve();
     client.initialize();
-    assert_eq!(ran(&client, json!({ "command": "words" }))["stdout"], "0 words in 0 files");
+    assert_eq!(ran(&client, &json!({ "command": "words" }))["stdout"], "0 words in 0 files");
     for (command, says) in [
         ("other", "it holds no command of this name"),
         ("../commands/words", "it holds no command of this name"),
@@ -118,7 +118,7 @@ fn what_was_not_granted_is_not_run() {
     home.kennel(["revoke", "dev-assistant", "--commands"]).success();
     let end = Instant::now() + Duration::from_secs(60);
     loop {
-        let result = execute(&client, json!({ "command": "words" }));
+        let result = execute(&client, &json!({ "command": "words" }));
         if words(&result).contains("it holds no commands") {
             break;
         }
@@ -130,7 +130,7 @@ fn what_was_not_granted_is_not_run() {
 fn a_command_ends_at_its_bounds() {
     let limits = "[plugins.dev-assistant.limits]\nfuel = \"60M\"\ndeadline = \"5m\"\nstdio = \"1KiB\"\n";
     let (_home, client) = serving(limits);
-    let flood = ran(&client, json!({ "command": "words --flood" }));
+    let flood = ran(&client, &json!({ "command": "words --flood" }));
     assert_eq!(flood["stdout"].as_str().unwrap().len(), 1 << 10, "{flood}");
     let failed = client.refused("execute", &json!({ "command": "words --fail" }));
     assert!(failed.contains("trap"), "{failed}");
@@ -141,7 +141,7 @@ fn a_command_ends_at_its_bounds() {
     let spun = client.refused("execute", &json!({ "command": "words --spin" }));
     assert!(spun.contains("limit: fuel"), "{spun}");
     // And none of that is held against the plugin.
-    assert_eq!(ran(&client, json!({ "command": "words" }))["stdout"], "0 words in 0 files");
+    assert_eq!(ran(&client, &json!({ "command": "words" }))["stdout"], "0 words in 0 files");
 }
 
 #[test]

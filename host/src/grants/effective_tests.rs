@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::grants::{
-    AskedDirectories, AskedHttp, AskedLookup, AskedName, AskedState, Digest, DirectoryMode, DiskQuota,
-    HttpScheme,
+    AskedCommands, AskedDirectories, AskedHttp, AskedLookup, AskedName, AskedState, CommandGrant, Digest,
+    DirectoryMode, DiskQuota, HttpScheme,
 };
 use crate::grants::{Audience, Credential, SecretGrant, SecretSource, SecretUse, Sent};
 use proptest::prelude::*;
@@ -142,6 +142,13 @@ fn secret() -> impl Strategy<Value = SecretGrant> {
     })
 }
 
+fn commands() -> impl Strategy<Value = CommandGrant> {
+    prop::sample::subsequence(vec!["wc", "cut"], 0..3).prop_map(|only| CommandGrant {
+        folder: "/srv/commands".into(),
+        only: only.iter().map(ToString::to_string).collect(),
+    })
+}
+
 prop_compose! {
     fn grants()(
         directories in prop::collection::vec(directory(), 0..3),
@@ -151,11 +158,12 @@ prop_compose! {
         state in prop::option::of((0_u64..100, state_scope()).prop_map(|(quota, scope)| StateGrant { quota, scope })),
         (tcp, udp) in (sockets(), sockets()),
         resolve in prop::collection::vec(host(), 0..3),
+        commands in prop::option::of(commands()),
         elicit: bool,
         sample: bool,
         roots: bool,
     ) -> Grants {
-        Grants { directories, http, tcp, udp, resolve, env, secrets, state, elicit, sample, roots }
+        Grants { directories, http, tcp, udp, resolve, env, secrets, state, commands, elicit, sample, roots }
     }
 }
 
@@ -182,13 +190,15 @@ prop_compose! {
             (prop::option::of(0_u64..100), state_scope()).prop_map(|(quota, scope)| AskedState { quota, scope, why: None })),
         (tcp, udp) in (asked_sockets(), asked_sockets()),
         resolve in prop::collection::vec(prop::option::of(host()), 0..3),
+        commands: bool,
         elicit: bool,
         sample: bool,
         roots: bool,
     ) -> Asked {
         let resolve = resolve.into_iter().map(|host| AskedLookup { host, why: None }).collect();
         let more = Asked::default();
-        Asked { directories, http, tcp, udp, resolve, env, secrets, state, elicit, sample, roots, ..more }
+        let commands = commands.then_some(AskedCommands { why: None });
+        Asked { directories, http, tcp, udp, resolve, env, secrets, state, commands, elicit, sample, roots, ..more }
     }
 }
 
@@ -338,6 +348,7 @@ fn what_is_withheld_reads_well() {
             used: SecretUse::Exposed,
         }],
         state: Some(StateGrant { quota: 16 << 20, scope: StateScope::Plugin }),
+        commands: Some(CommandGrant { folder: "/srv/commands".into(), only: vec!["wc".to_owned()] }),
         elicit: true,
         sample: true,
         roots: true,

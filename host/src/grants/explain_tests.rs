@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 use super::*;
 use crate::grants::{
-    Audience, Credential, Digest, DirectoryGrant, DirectoryMode, DiskQuota, HostPattern, HttpGrant,
-    HttpPlace, SecretGrant, SecretSource, SecretUse, Sent, SocketGrant, StateGrant, StateScope,
+    Audience, CommandGrant, Credential, Digest, DirectoryGrant, DirectoryMode, DiskQuota, HostPattern,
+    HttpGrant, HttpPlace, SecretGrant, SecretSource, SecretUse, Sent, SocketGrant, StateGrant, StateScope,
 };
 
 fn http(url: &str, methods: &[&str]) -> HttpGrant {
@@ -54,6 +54,10 @@ fn granted() -> Grants {
             sent("other", "https://other.example"),
         ],
         state: Some(StateGrant { quota: 2 << 20, scope: StateScope::Plugin }),
+        commands: Some(CommandGrant {
+            folder: "/srv/commands".into(),
+            only: vec!["wc".to_owned(), "cut".to_owned()],
+        }),
         elicit: true,
         sample: false,
         roots: true,
@@ -110,6 +114,8 @@ fn each_answer_names_its_grant_and_what_is_missing() {
             "state 1MiB",
             "state 2MiB",
             "state 3MiB",
+            "run wc",
+            "run sort",
             "elicit",
             "sample",
             "roots",

@@ -37,6 +37,8 @@ use super::{CallContext, CallState, Usage};
 use guest::Guest;
 use kept::Kept;
 
+pub(super) use nested::NotRun;
+
 /// What a program runs under.
 pub struct Setup<'a> {
     /// The name it stands under and its settings.

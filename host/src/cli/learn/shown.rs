@@ -9,7 +9,8 @@ use crate::cli::Failure;
 use crate::config::edit;
 use crate::grants::learn::{Seen, gives};
 use crate::grants::{
-    DirectoryMode, FileLock, Grants, HttpGrant, HttpPlace, SocketGrant, SocketPlace, StateScope, units,
+    CommandGrant, DirectoryMode, FileLock, Grants, HttpGrant, HttpPlace, SocketGrant, SocketPlace,
+    StateScope, units,
 };
 use crate::observe::escape_for_people;
 
@@ -142,7 +143,8 @@ impl Lesson<'_> {
 /// The same by `kennel allow`, as far as that says it exactly, and whether that is all.
 fn commands(plugin: &str, grants: &Grants) -> (Vec<String>, bool) {
     // Each kind by name, so that a new one is not forgotten here.
-    let Grants { directories, http, tcp, udp, resolve, env, secrets, state, elicit, sample, roots } = grants;
+    let Grants { directories, http, tcp, udp, resolve, env, secrets, state, commands, elicit, sample, roots } =
+        grants;
     let mut each: Vec<Option<Vec<String>>> = Vec::new();
     let words = |words: &[&str]| Some(words.iter().map(ToString::to_string).collect::<Vec<_>>());
     for grant in directories {
@@ -189,6 +191,13 @@ fn commands(plugin: &str, grants: &Grants) -> (Vec<String>, bool) {
     each.extend(state.iter().map(|state| match state.scope {
         StateScope::Plugin => words(&["--state", &units::show_size(state.quota)]),
         StateScope::Caller => None,
+    }));
+    each.extend(commands.iter().map(|CommandGrant { folder, only }| {
+        let mut all = ["--commands", folder.to_str()?].map(str::to_owned).to_vec();
+        if !only.is_empty() {
+            all.extend(["--only".to_owned(), only.join(",")]);
+        }
+        Some(all)
     }));
     for (flag, granted) in [("--elicit", *elicit), ("--sample", *sample), ("--roots", *roots)] {
         each.extend(granted.then(|| words(&[flag])));

@@ -6,8 +6,8 @@ use crate::config::edit::scratch::Scratch;
 use crate::config::edit::{grant, lines};
 use crate::grants::learn::gives;
 use crate::grants::{
-    DirectoryGrant, DirectoryMode, DiskQuota, Grants, HttpGrant, HttpPlace, PluginName, SocketGrant,
-    SocketPlace, StateGrant, StateScope, lost, parse_resolvable,
+    CommandGrant, DirectoryGrant, DirectoryMode, DiskQuota, Grants, HttpGrant, HttpPlace, PluginName,
+    SocketGrant, SocketPlace, StateGrant, StateScope, lost, parse_resolvable,
 };
 
 impl Scratch {
@@ -32,6 +32,10 @@ impl Scratch {
             extensions: extensions.iter().map(ToString::to_string).collect(),
             lock: Default::default(),
         }
+    }
+
+    fn commands(&self, folder: &str, only: &[&str]) -> CommandGrant {
+        CommandGrant { folder: self.root.join(folder), only: only.iter().map(ToString::to_string).collect() }
     }
 }
 
@@ -67,6 +71,7 @@ fn everything(scratch: &Scratch) -> Grants {
         env: [("LANG".to_owned(), "a$b \"c\"".to_owned())].into(),
         secrets: Vec::new(),
         state: Some(StateGrant { quota: 1 << 16, scope: StateScope::Caller }),
+        commands: Some(scratch.commands("out", &["wc"])),
         elicit: true,
         sample: true,
         roots: true,
@@ -130,15 +135,15 @@ proptest! {
     /// Whatever is granted beside whatever is there, the file then gives both.
     #[test]
     fn both_are_given(
-        first in any::<[bool; 8]>(),
-        second in any::<[bool; 8]>(),
+        first in any::<[bool; 9]>(),
+        second in any::<[bool; 9]>(),
         writes in any::<bool>(),
         extensions in proptest::sample::subsequence(vec!["md", "txt"], 0..3),
         quota in 1..4_u64,
     ) {
         let scratch = Scratch::new("");
         let mut all = everything(&scratch);
-        let some = |all: &Grants, which: [bool; 8]| {
+        let some = |all: &Grants, which: [bool; 9]| {
             let take = |wanted: bool| if wanted { usize::MAX } else { 0 };
             Grants {
                 directories: all.directories.iter().take(take(which[0])).cloned().collect(),
@@ -149,6 +154,7 @@ proptest! {
                 state: all.state.filter(|_| which[5]),
                 elicit: which[6],
                 roots: which[7],
+                commands: all.commands.clone().filter(|_| which[8]),
                 ..Grants::default()
             }
         };

@@ -47,6 +47,10 @@ fn bounds() -> Grants {
         env: [("A".to_owned(), "1".to_owned())].into(),
         secrets: Vec::new(),
         state: Some(StateGrant { quota: 1 << 20, scope: StateScope::Caller }),
+        commands: Some(CommandGrant {
+            folder: "/srv/commands".into(),
+            only: vec!["wc".to_owned(), "cut".to_owned()],
+        }),
         elicit: true,
         sample: true,
         roots: true,
@@ -63,6 +67,7 @@ fn any_operation() -> impl Strategy<Value = Intent> {
         "resolve [ab]\\.([br]\\.t|t)",
         "(elicit|sample|roots|state)",
         "state [1-9][0-9]{0,6}B",
+        "run (wc|cut|sort)",
     ];
     text.prop_map(|text| text.parse().unwrap())
 }
@@ -131,6 +136,11 @@ fn outside(alone: &Grants, covered: &[&Seen]) -> Vec<Intent> {
         });
         assert!(state.quota <= most.max().unwrap().max(LEAST_STATE / 2) * 2, "{state}");
         all.push(Intent::State(state.quota + 1));
+    }
+    if let Some(commands) = &alone.commands {
+        let ran = |name: &String| covered.iter().any(|one| one.intent.command() == Some(name));
+        assert!(commands.only.iter().all(ran), "{commands}");
+        all.push(says("run other"));
     }
     all
 }

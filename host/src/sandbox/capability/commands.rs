@@ -36,14 +36,16 @@ pub fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
 #[derive(Clone, Default)]
 pub struct Configured(Option<Arc<Granted>>);
 
+/// What tells commands that are ready apart: their bytes, and the directories they are given.
+type Key = (Digest, Vec<String>);
+
 struct Granted {
     grants: Grants,
     folder: PathBuf,
     /// The grant's text, for the audit.
     rule: Arc<str>,
     source: Arc<dyn CommandSource>,
-    /// By their bytes and the directories they are given.
-    ready: Mutex<HashMap<(Digest, Vec<String>), Arc<Program>>>,
+    ready: Mutex<HashMap<Key, Arc<Program>>>,
 }
 
 impl Configured {
