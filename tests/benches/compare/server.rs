@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use kennel_tests::{Client, Home, clients_dir, node, python, python_mcp1};
+use kennel_tests::site::{Page, Site};
+use kennel_tests::{Client, Home, Postgres, clients_dir, node, python, python_mcp1};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -31,10 +32,61 @@ pub(crate) struct Server {
     #[serde(default)]
     files: BTreeMap<String, String>,
     shell: Option<String>,
+    beside: Option<Service>,
     #[serde(default)]
     grants: String,
     call: Option<Call>,
 }
+
+/// What both sides use over the network, on loopback.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Service {
+    /// A site with one page, `/article`.
+    Site,
+    /// A PostgreSQL with one table of ten rows, `people`.
+    Postgres,
+}
+
+/// One that runs.
+enum Running {
+    Site(Site),
+    Postgres(Postgres),
+}
+
+impl Service {
+    fn start(self) -> Running {
+        match self {
+            Self::Site => Running::Site(Site::start(|asked| match asked.target.as_str() {
+                "/article" => Page::of("text/html", ARTICLE),
+                _ => Page::status(404),
+            })),
+            Self::Postgres => Running::Postgres(Postgres::start(PEOPLE)),
+        }
+    }
+}
+
+impl Running {
+    fn url(&self) -> String {
+        match self {
+            Self::Site(site) => site.url(),
+            Self::Postgres(server) => server.url("trusting"),
+        }
+    }
+
+    /// Host and port.
+    fn at(&self) -> String {
+        match self {
+            Self::Site(site) => site.url().replace("http://", ""),
+            Self::Postgres(server) => server.at(),
+        }
+    }
+}
+
+const ARTICLE: &str = include_str!("../../tests/differential/pages/article.html");
+const PEOPLE: &str =
+    "CREATE TABLE people AS SELECT n AS id, repeat('x', 20) AS name FROM generate_series(1, 10) AS n;
+    CREATE ROLE trusting LOGIN; GRANT SELECT ON people TO trusting;";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,6 +115,7 @@ pub(crate) struct Prepared<'a> {
     server: &'a Server,
     home: Home,
     root: PathBuf,
+    beside: Option<Running>,
 }
 
 impl<'a> Prepared<'a> {
@@ -76,7 +129,8 @@ impl<'a> Prepared<'a> {
             let done = Command::new("sh").args(["-eu", "-c", line]).current_dir(&root).status().unwrap();
             assert!(done.success(), "`{line}` for `{}`: {done}", server.plugin);
         }
-        let prepared = Self { server, home, root };
+        let beside = server.beside.map(Service::start);
+        let prepared = Self { server, home, root, beside };
         let plugin = &server.plugin;
         prepared.home.plugin(plugin);
         let grants = prepared.placed(&server.grants);
@@ -85,7 +139,11 @@ impl<'a> Prepared<'a> {
     }
 
     fn placed(&self, text: &str) -> String {
-        text.replace("{root}", self.root.to_str().expect("a text"))
+        let text = text.replace("{root}", self.root.to_str().expect("a text"));
+        match &self.beside {
+            Some(beside) => text.replace("{url}", &beside.url()).replace("{at}", &beside.at()),
+            None => text,
+        }
     }
 
     /// Starts the original (0) or Kennel with the plugin (1).
@@ -128,7 +186,10 @@ impl<'a> Prepared<'a> {
         let listed = self.home.kennel(["list", "--format", "json"]).success().json();
         let holds = listed["plugins"][0]["holds"].as_array().expect("a list").clone();
         let words: Vec<_> = holds.iter().filter_map(Value::as_str).collect();
-        let said = words.join("; ").replace(self.root.to_str().expect("a text"), "/folder");
+        let mut said = words.join("; ").replace(self.root.to_str().expect("a text"), "/folder");
+        if let Some(beside) = &self.beside {
+            said = said.replace(&beside.at(), "127.0.0.1:PORT");
+        }
         if said.is_empty() { "nothing".to_owned() } else { said }
     }
 }
