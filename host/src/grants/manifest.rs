@@ -471,7 +471,7 @@ mod tests {
                     {"url":"*"}],
             "state":{"quota":"16MiB","scope":"caller","why":"cache"},
             "env":[{"name":"NWS_BASE_URL"}],"settings":[{"name":"units","why":"metric or not"}],
-            "tcp":[{"address":"db:5432"}],"udp":[{"address":"*","why":"any"}],"resolve":[{"name":"*.a.org"}],"elicit":true,"sample":true,"roots":true}}"#,
+            "tcp":[{"address":"db:5432"}],"udp":[{"address":"*","why":"any"}],"resolve":[{"name":"*.a.org"}],"commands":{"why":"to check"},"elicit":true,"sample":true,"roots":true}}"#,
         )
         .unwrap();
         insta::assert_debug_snapshot!(asked);
