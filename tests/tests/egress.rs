@@ -3,10 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::io::{BufRead as _, BufReader, Read, Write};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use kennel_tests::{Client, Home, words};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -20,8 +21,8 @@ fn head(stream: impl Read) -> Vec<String> {
     lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect()
 }
 
-/// A server for `localhost` with a certificate of an authority of its own, whose certificate is in a file.
-fn secure_server(authority: &Path) -> SocketAddr {
+/// What a server for `localhost` shows: a certificate of an authority of its own, whose certificate is in a file.
+fn identity(authority: &Path) -> Arc<rustls::ServerConfig> {
     let ca_key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -46,7 +47,12 @@ fn secure_server(authority: &Path) -> SocketAddr {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
-    let config = Arc::new(config);
+    Arc::new(config)
+}
+
+/// A server with such a certificate.
+fn secure_server(authority: &Path) -> SocketAddr {
+    let config = identity(authority);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -102,6 +108,9 @@ fn proxy() -> (SocketAddr, Arc<Mutex<Vec<Vec<String>>>>) {
 
 fn serve(mut stream: TcpStream, heads: &Mutex<Vec<Vec<String>>>) -> std::io::Result<()> {
     let head = head(&mut stream);
+    if head.is_empty() {
+        return Ok(());
+    }
     let words: Vec<_> =
         head.first().map(|line| line.split(' ').map(str::to_owned).collect()).unwrap_or_default();
     heads.lock().unwrap().push(head.clone());
@@ -124,6 +133,41 @@ fn serve(mut stream: TcpStream, heads: &Mutex<Vec<Vec<String>>>) -> std::io::Res
     });
     std::io::copy(&mut server, &mut stream)?;
     stream.shutdown(std::net::Shutdown::Both)
+}
+
+/// The same proxy for who speaks TLS to it.
+fn secured(proxy: SocketAddr, config: Arc<rustls::ServerConfig>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let connection = rustls::ServerConnection::new(config.clone()).unwrap();
+            std::thread::spawn(move || relay(rustls::StreamOwned::new(connection, stream), proxy));
+        }
+    });
+    address
+}
+
+/// Passes on what either side says until one of them ends. One thread, because a TLS stream is not to be shared.
+fn relay(
+    mut secure: rustls::StreamOwned<rustls::ServerConnection, TcpStream>,
+    proxy: SocketAddr,
+) -> std::io::Result<()> {
+    let mut plain = TcpStream::connect(proxy)?;
+    let mut chunk = [0; 4096];
+    let mut pass = |from: &mut dyn Read, to: &mut dyn Write| match from.read(&mut chunk) {
+        Ok(0) => Err(std::io::ErrorKind::UnexpectedEof.into()),
+        Ok(count) => to.write_all(&chunk[..count]).and_then(|()| to.flush()),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(()),
+        Err(error) => Err(error),
+    };
+    for stream in [&secure.sock, &plain] {
+        stream.set_read_timeout(Some(Duration::from_millis(5)))?;
+    }
+    loop {
+        pass(&mut secure, &mut plain)?;
+        pass(&mut plain, &mut secure)?;
+    }
 }
 
 fn granted(urls: &[&str]) -> String {
@@ -221,6 +265,30 @@ fn a_proxy_is_used_and_decides_nothing() {
     assert_eq!(web(&client, &secure_url), "200 hello", "{}", client.stderr());
     assert_eq!(lines()[2..], [format!("GET {plain_url}/b HTTP/1.1")]);
     assert!(!client.stderr().contains("pa%20ss") && !client.stderr().contains("dXNlcjpwYSBzcw"));
+}
+
+/// A proxy behind TLS is spoken to as one that shows whom it is; else nothing is said to it.
+#[test]
+fn a_proxy_behind_tls_shows_who_it_is() {
+    let home = Home::new("secure-proxy");
+    let folder = home.folder("authorities");
+    let (ours, other) = (folder.join("ours.pem"), folder.join("other.pem"));
+    let (plain, reached) = server();
+    let (proxy, asked) = proxy();
+    let secure_proxy = secured(proxy, identity(&ours));
+    identity(&other);
+    let url = format!("http://127.0.0.1:{}", plain.port());
+    let egress = |authority: &Path| {
+        let proxy = format!("https://ada:word@localhost:{}", secure_proxy.port());
+        format!("[egress]\nca-file = {authority:?}\nproxy = {proxy:?}\n{}", granted(&[&url]))
+    };
+    let client = start(&home, &egress(&other));
+    assert!(!web(&client, &url).contains("hello"));
+    assert!(asked.lock().unwrap().is_empty() && reached.lock().unwrap().is_empty());
+    let client = start(&home, &egress(&ours));
+    assert_eq!(web(&client, &format!("{url}/a")), "200 hello", "{}", client.stderr());
+    assert_eq!(asked.lock().unwrap()[0][0], format!("CONNECT {plain} HTTP/1.1"));
+    assert_eq!(reached.lock().unwrap().len(), 1);
 }
 
 /// A proxy that is not there is an error, and never a way around it.
