@@ -2,6 +2,7 @@
 //! Needs the directories, and nothing else for that. Here stand the tools as clients see them; must not hold what they do.
 
 mod access;
+mod budget;
 mod excerpt;
 mod failure;
 mod list;
@@ -13,6 +14,7 @@ mod walk;
 mod write;
 
 use access::Access;
+use budget::{Budget, PARSE, SEARCH};
 use kennel_sdk::prelude::*;
 use list::Listing;
 use patterns::FilePattern;
@@ -87,8 +89,10 @@ struct Grep {
 #[tool(title = "Search in files", read_only, idempotent, open_world = false, output = search::Found)]
 fn grep(args: Grep) -> Result<ToolResult> {
     let files = args.file_pattern.as_deref().map(FilePattern::new).transpose()?;
-    let found = search::search(&args.pattern, &Access::granted().resolve(&args.path)?, files.as_ref())?;
-    ToolResult::new().text(found.text()).structured(&found)
+    let mut budget = Budget::new(setting("search-bytes")?.unwrap_or(SEARCH));
+    let found =
+        search::search(&args.pattern, &Access::granted().resolve(&args.path)?, files.as_ref(), &mut budget)?;
+    ToolResult::new().text(found.text(&budget)).structured(&found)
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -112,18 +116,23 @@ fn find_symbol(args: FindSymbol) -> Result<ToolResult> {
         Some(path) => vec![access.resolve(path)?],
         None => access.everywhere()?,
     };
-    let found = symbols::find(&args.name, args.kind, &roots, |files| {
+    let mut budget = Budget::new(setting("parse-bytes")?.unwrap_or(PARSE));
+    let found = symbols::find(&args.name, args.kind, &roots, &mut budget, |files| {
         if files.is_multiple_of(NOTE_EVERY) {
             // How many there are is known only at the end.
             progress(f64::from(u32::try_from(files).unwrap_or(u32::MAX)), None, "source files searched");
         }
     })?;
-    ToolResult::new().text(found.text(&args.name)).structured(&found)
+    ToolResult::new().text(found.text(&args.name, &budget)).structured(&found)
 }
 
 plugin! {
     tools: [read_file, list_directory, write_file, grep, find_symbol],
     asks: {
         directories: { mode: "read-write", why: "the projects whose files it reads, searches and, unless granted read-only, writes" },
+        settings: [
+            { name: "search-bytes", why: "how many bytes a call of grep searches at most; 16777216 when not set, more needs more fuel" },
+            { name: "parse-bytes", why: "how many bytes of source a call of find_symbol parses at most; 196608 when not set, more needs more fuel" },
+        ],
     },
 }

@@ -1,6 +1,7 @@
 //! Searches files for lines that match a regular expression. Files are gone through piece by piece and may be larger than
 //! the memory. Must not judge paths: they come from `access`.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use kennel_sdk::{Error, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::budget::Budget;
 use crate::excerpt::excerpt;
 use crate::patterns::FilePattern;
 use crate::walk::{self, Step};
@@ -19,7 +21,7 @@ use crate::walk::{self, Step};
 const MOST_LINES: usize = 500;
 
 /// The most bytes of lines, with their paths, that are told.
-const MOST_BYTES: usize = 192 << 10;
+const MOST_BYTES: usize = 256 << 10;
 
 /// The longest line that is searched; a file with a longer one is not.
 const LONGEST_LINE: usize = 4 << 20;
@@ -49,12 +51,19 @@ pub(crate) struct Found {
     binary: usize,
     /// How many files and folders were skipped because they could not be read, or have lines of more than 4 MiB.
     unreadable: usize,
+    /// How many files were not searched because one call does not search so much.
+    beyond: usize,
     /// Whether there are more matches than are told.
     truncated: bool,
 }
 
 /// The lines that match in the file or below the folder `root`.
-pub(crate) fn search(pattern: &str, root: &str, files: Option<&FilePattern>) -> Result<Found> {
+pub(crate) fn search(
+    pattern: &str,
+    root: &str,
+    files: Option<&FilePattern>,
+    budget: &mut Budget,
+) -> Result<Found> {
     let matcher = RegexMatcherBuilder::new()
         .multi_line(true)
         .crlf(true)
@@ -80,8 +89,18 @@ pub(crate) fn search(pattern: &str, root: &str, files: Option<&FilePattern>) -> 
         if name != root && files.is_some_and(|files| !files.is_match(Path::new(root), &path)) {
             continue;
         }
+        let Ok((open, size)) =
+            File::open(&path).and_then(|file| file.metadata().map(|found| (file, found.len())))
+        else {
+            found.unreadable += 1;
+            continue;
+        };
+        if !budget.take(size) {
+            found.beyond += 1;
+            continue;
+        }
         let mut file = InFile::new(&matcher, name, MOST_LINES - found.matches.len(), MOST_BYTES - bytes);
-        match searcher.search_path(&matcher, &path, &mut file) {
+        match searcher.search_file(&matcher, &open, &mut file) {
             Ok(()) if file.binary => found.binary += 1,
             Ok(()) => {
                 found.searched += 1;
@@ -162,7 +181,7 @@ impl Sink for InFile<'_> {
 
 impl Found {
     /// One match a line, and what there is to say of the search.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn text(&self, budget: &Budget) -> String {
         let mut lines: Vec<_> =
             self.matches.iter().map(|Hit { path, line, text }| format!("{path}:{line}: {text}")).collect();
         if lines.is_empty() {
@@ -172,6 +191,13 @@ impl Found {
             lines.push(format!(
                 "(cut after {} matches, there are more; narrow pattern, path or file_pattern)",
                 self.matches.len()
+            ));
+        }
+        if self.beyond > 0 {
+            lines.push(format!(
+                "({} files not searched: a call searches {}; narrow path or file_pattern)",
+                self.beyond,
+                budget.most()
             ));
         }
         let skipped = [(self.binary, "binary"), (self.unreadable, "unreadable")];
@@ -188,6 +214,14 @@ mod tests {
     use super::*;
     use std::fs;
 
+    fn found(pattern: &str, root: &str, files: Option<&FilePattern>) -> Found {
+        search(pattern, root, files, &mut Budget::new(u64::MAX)).unwrap()
+    }
+
+    fn told(pattern: &str, root: &str, files: Option<&FilePattern>) -> String {
+        found(pattern, root, files).text(&Budget::new(0))
+    }
+
     fn project() -> (tempfile::TempDir, String) {
         let folder = tempfile::tempdir().unwrap();
         let base = folder.path().to_str().unwrap().to_owned();
@@ -201,38 +235,39 @@ mod tests {
     #[test]
     fn lines_are_found_by_file_and_line() {
         let (_folder, base) = project();
-        let all = search("one", &base, None).unwrap();
+        let all = found("one", &base, None);
         let expected =
             format!("{base}/notes.md:1: one two\n{base}/src/a.rs:1: fn one() {{}}\n(1 skipped: binary)");
-        assert_eq!(all.text(), expected);
+        assert_eq!(all.text(&Budget::new(0)), expected);
         assert_eq!((all.searched, all.binary, all.truncated), (2, 1, false));
         let rust = FilePattern::new("*.rs").unwrap();
-        assert_eq!(
-            search("^fn t.*\\}$", &base, Some(&rust)).unwrap().text(),
-            format!("{base}/src/a.rs:2: fn two() {{}}")
-        );
+        assert_eq!(told("^fn t.*\\}$", &base, Some(&rust)), format!("{base}/src/a.rs:2: fn two() {{}}"));
         // The end of a line is no space that could be part of a match.
-        assert_eq!(search("\\}\\s+fn", &base, Some(&rust)).unwrap().text(), "no match in 1 files");
+        assert_eq!(told("\\}\\s+fn", &base, Some(&rust)), "no match in 1 files");
         // A file that is named is searched whatever it is called.
         let notes = format!("{base}/notes.md");
-        assert_eq!(search("(?i)TWO", &notes, Some(&rust)).unwrap().matches.len(), 1);
+        assert_eq!(found("(?i)TWO", &notes, Some(&rust)).matches.len(), 1);
     }
 
     #[test]
     fn what_is_told_is_bounded() {
         let (folder, base) = project();
         fs::write(folder.path().join("many"), "hit\n".repeat(MOST_LINES)).unwrap();
-        assert!(!search("hit", &base, None).unwrap().truncated);
+        assert!(!found("hit", &base, None).truncated);
         fs::write(folder.path().join("more"), "hit\n").unwrap();
-        let cut = search("hit", &base, None).unwrap();
+        let cut = found("hit", &base, None);
         assert!(cut.truncated && cut.matches.len() == MOST_LINES);
-        assert!(cut.text().contains("(cut after 500 matches, there are more"), "{}", cut.text());
+        assert!(
+            cut.text(&Budget::new(0)).contains("(cut after 500 matches, there are more"),
+            "{}",
+            cut.text(&Budget::new(0))
+        );
         // So are its bytes, however long the paths are.
         let deep = folder.path().join("d".repeat(200)).join("e".repeat(200)).join("f".repeat(200));
         fs::create_dir_all(&deep).unwrap();
         fs::write(deep.join("x"), format!("{}\n", "hit ".repeat(1000)).repeat(MOST_LINES)).unwrap();
-        let cut = search("hit", deep.to_str().unwrap(), None).unwrap();
-        assert!(cut.truncated && cut.text().len() < MOST_BYTES + MOST_LINES * 32);
+        let cut = found("hit", deep.to_str().unwrap(), None);
+        assert!(cut.truncated && cut.text(&Budget::new(0)).len() < MOST_BYTES + MOST_LINES * 32);
         assert!(cut.matches.iter().all(|hit| hit.text.len() <= crate::excerpt::MOST + 6));
     }
 
@@ -243,9 +278,9 @@ mod tests {
         large.push_str("needle\n");
         fs::write(folder.path().join("large"), large).unwrap();
         fs::write(folder.path().join("endless"), "x".repeat(LONGEST_LINE + 1)).unwrap();
-        let found = search("needle", &base, None).unwrap();
+        let large = found("needle", &base, None);
         assert_eq!(
-            found.text(),
+            large.text(&Budget::new(0)),
             format!("{base}/large:2097153: needle\n(1 skipped: binary)\n(1 skipped: unreadable)")
         );
     }
@@ -255,8 +290,18 @@ mod tests {
         for (pattern, says) in
             [("a(b", "unclosed group"), ("a{9999}{9999}", "exceeds"), ("\\n", "not allowed")]
         {
-            let why = search(pattern, "/", None).unwrap_err().to_string();
+            let why = search(pattern, "/", None, &mut Budget::new(0)).unwrap_err().to_string();
             assert!(why.contains(says) && why.lines().count() == 1, "{pattern}: {why}");
         }
+    }
+
+    #[test]
+    fn a_call_searches_so_much_and_says_what_is_left() {
+        let (_folder, base) = project();
+        let mut budget = Budget::new(10 << 10);
+        fs::write(format!("{base}/long.md"), "one ".repeat(10 << 10)).unwrap();
+        let told = search("one", &base, None, &mut budget).unwrap().text(&budget);
+        assert!(told.contains("notes.md:1:") && told.contains("a.rs:1:"), "{told}");
+        assert!(told.contains("(1 files not searched: a call searches 10 KiB; narrow path"), "{told}");
     }
 }

@@ -12,6 +12,7 @@ use kennel_sdk::Result;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Budget;
 use crate::excerpt::excerpt;
 use crate::read;
 use crate::walk::{self, Step};
@@ -74,6 +75,8 @@ pub(crate) struct Found {
     large: usize,
     /// How many files and folders could not be read.
     unreadable: usize,
+    /// How many files were not parsed because one call does not parse so much.
+    beyond: usize,
     /// Whether there are more than are told.
     truncated: bool,
 }
@@ -83,6 +86,7 @@ pub(crate) fn find(
     name: &str,
     kind: Option<Kind>,
     roots: &[String],
+    budget: &mut Budget,
     mut watch: impl FnMut(usize),
 ) -> Result<Found> {
     let mut found = Found::default();
@@ -114,7 +118,15 @@ pub(crate) fn find(
                 Some(reader) => reader,
                 none => none.insert(Reader::new(language)?),
             };
-            for definition in reader.definitions(&source, name) {
+            let starts = reader.candidates(&source, name);
+            if starts.is_empty() {
+                continue;
+            }
+            if !budget.take(source.len() as u64) {
+                found.beyond += 1;
+                continue;
+            }
+            for definition in reader.definitions(&source, &starts, name.len()) {
                 if kind.is_some_and(|kind| kind != definition.kind) {
                     continue;
                 }
@@ -154,7 +166,7 @@ fn symbol(file: &str, language: &'static str, source: &[u8], found: Definition) 
 
 impl Found {
     /// One definition a line, and what there is to say of the search.
-    pub(crate) fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str, budget: &Budget) -> String {
         let mut lines: Vec<_> = self
             .symbols
             .iter()
@@ -172,6 +184,13 @@ impl Found {
         if self.truncated {
             lines.push(format!("(cut after {MOST} definitions, there are more; narrow kind or path)"));
         }
+        if self.beyond > 0 {
+            lines.push(format!(
+                "({} files with this name were not looked into: a call parses {}; narrow path)",
+                self.beyond,
+                budget.most()
+            ));
+        }
         let skipped = [(self.large, "more than 1 MB"), (self.unreadable, "unreadable")];
         for (count, why) in skipped.into_iter().filter(|(count, _)| *count > 0) {
             lines.push(format!("({count} skipped: {why})"));
@@ -186,6 +205,10 @@ mod tests {
     use super::*;
     use std::fs;
 
+    fn endless() -> Budget {
+        Budget::new(u64::MAX)
+    }
+
     #[test]
     fn definitions_are_found_in_all_files_and_languages() {
         let folder = tempfile::tempdir().unwrap();
@@ -197,25 +220,35 @@ mod tests {
         fs::write(folder.path().join("src/d.rs"), vec![b' '; (1 << 20) + 1]).unwrap();
         let mut watched = 0;
         let roots = [base.clone()];
-        let found = find("Dog", None, &roots, |files| watched = files).unwrap();
+        let found = find("Dog", None, &roots, &mut endless(), |files| watched = files).unwrap();
         assert_eq!(
-            found.text("Dog"),
+            found.text("Dog", &endless()),
             format!(
                 "{base}/a.py:2:8: python class: class Dog:\n{base}/src/b.rs:1:16: rust class: /* ä */ struct Dog;\n\
                  (1 skipped: more than 1 MB)"
             )
         );
         assert_eq!(watched, 2);
-        let none = find("Dog", Some(Kind::Function), &roots, |_| ()).unwrap().text("Dog");
+        let none = find("Dog", Some(Kind::Function), &roots, &mut endless(), |_| ())
+            .unwrap()
+            .text("Dog", &endless());
         assert!(none.starts_with("no definition of Dog in 2 source files (c, go, java, "), "{none}");
         let file = [format!("{base}/src/b.rs")];
-        assert_eq!(find("dog", Some(Kind::Function), &file, |_| ()).unwrap().symbols.len(), 1);
+        assert_eq!(
+            find("dog", Some(Kind::Function), &file, &mut endless(), |_| ()).unwrap().symbols.len(),
+            1
+        );
+        let mut budget = Budget::new(1 << 10);
+        fs::write(folder.path().join("long.rs"), format!("struct Dog;{}", "//".repeat(1 << 10))).unwrap();
+        let told = find("Dog", None, &roots, &mut budget, |_| ()).unwrap().text("Dog", &budget);
+        assert!(told.contains("(1 files with this name were not looked into: a call parses 1 KiB"), "{told}");
+        assert!(told.contains("b.rs:1:16"), "{told}");
         fs::write(folder.path().join("src/e.rs"), "const DOG: u8 = 1;\n".repeat(MOST + 1)).unwrap();
-        let cut = find("DOG", None, &roots, |_| ()).unwrap();
+        let cut = find("DOG", None, &roots, &mut endless(), |_| ()).unwrap();
         assert!(
             cut.truncated
                 && cut.symbols.len() == MOST
-                && cut.text("DOG").contains("(cut after 200 definitions")
+                && cut.text("DOG", &endless()).contains("(cut after 200 definitions")
         );
     }
 }

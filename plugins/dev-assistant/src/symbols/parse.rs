@@ -36,16 +36,22 @@ impl Reader {
         Ok(Self { parser, rules: Rules::read(language.rules) })
     }
 
-    /// The definitions of `name`, in order. What does not parse is passed over, the rest is found.
-    pub(crate) fn definitions(&mut self, source: &[u8], name: &str) -> Vec<Definition> {
-        let starts: Vec<usize> = memchr::memmem::find_iter(source, name.as_bytes())
-            .filter(|start| self.rules.may_define(source, *start, start + name.len()))
-            .collect();
-        if starts.is_empty() {
-            return Vec::new();
-        }
+    /// Where `name` stands so that it may be a definition. Without any, there is nothing to parse.
+    pub(crate) fn candidates(&self, source: &[u8], name: &str) -> Vec<usize> {
+        let all = memchr::memmem::find_iter(source, name.as_bytes());
+        all.filter(|start| self.rules.may_define(source, *start, start + name.len())).collect()
+    }
+
+    /// Which of these candidates, names of so many bytes, are definitions. What does not parse is passed over, the rest
+    /// is found.
+    pub(crate) fn definitions(
+        &mut self,
+        source: &[u8],
+        candidates: &[usize],
+        length: usize,
+    ) -> Vec<Definition> {
         match self.parser.parse(source, None) {
-            Some(tree) => self.below(&tree, &starts, name.len()),
+            Some(tree) => self.below(&tree, candidates, length),
             None => Vec::new(),
         }
     }
@@ -88,6 +94,11 @@ mod tests {
     use super::*;
     use crate::symbols::language;
 
+    fn named(reader: &mut Reader, source: &str, name: &str) -> Vec<Definition> {
+        let candidates = reader.candidates(source.as_bytes(), name);
+        reader.definitions(source.as_bytes(), &candidates, name.len())
+    }
+
     /// The definitions of every word of a source: `kind name` in the order they stand.
     fn all(file: &str, source: &str) -> String {
         let language = &language::ALL[language::of(std::path::Path::new(file)).unwrap()];
@@ -98,7 +109,7 @@ mod tests {
         words.dedup();
         let mut found = Vec::new();
         for word in words.into_iter().filter(|word| !word.is_empty()) {
-            for definition in reader.definitions(source.as_bytes(), word) {
+            for definition in named(&mut reader, source, word) {
                 found.push((definition.place.start, format!("{} {word}", definition.kind.name())));
             }
         }
@@ -190,7 +201,7 @@ mod tests {
         assert_eq!(all("x.py", "\u{0}\u{1}"), "");
         let source = "fn ä() {}\nfn äb() {}";
         let language = &language::ALL[language::of(std::path::Path::new("x.rs")).unwrap()];
-        let found = Reader::new(language).unwrap().definitions(source.as_bytes(), "ä");
+        let found = named(&mut Reader::new(language).unwrap(), source, "ä");
         assert_eq!(found, [Definition { kind: Kind::Function, row: 0, place: 3..5 }]);
     }
 }

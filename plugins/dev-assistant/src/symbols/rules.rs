@@ -6,6 +6,7 @@
 //! | `KIND NODE.FIELD OTHER NODE…` | only when its other field is one of these nodes |
 //! | `through NODE`, `through NODE.FIELD` | the name may stand in such a node, in the place of what is looked at |
 //! | `never-after CHARACTERS` | before a name, blanks aside, these say that it is only used |
+//! | `never-in WORDS` | a statement that begins a line with these only uses names |
 //!
 //! tree-sitter's own queries could say this too, but making one analyses the whole grammar: half of a call's instructions
 //! for TypeScript, before a file was read.
@@ -29,6 +30,7 @@ pub(crate) struct Rules {
     rules: Vec<Rule>,
     through: Vec<Place>,
     never_after: &'static [u8],
+    never_in: Vec<&'static str>,
 }
 
 /// A node on the way from the root to a name.
@@ -55,6 +57,7 @@ impl Rules {
         match first {
             "never-after" => self.never_after = second.as_bytes(),
             "through" => self.through.push(place),
+            "never-in" => self.never_in.push(line.split_once(' ')?.1),
             kind => {
                 let only = words.next().map(|field| (field, words.collect()));
                 self.rules.push(Rule { kind: Kind::named(kind)?, place, only });
@@ -69,6 +72,14 @@ impl Rules {
         let (Some(before), Some(after)) = (source.get(..start), source.get(end..)) else { return false };
         let in_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || !byte.is_ascii();
         if before.last().is_some_and(in_word) || after.first().is_some_and(in_word) {
+            return false;
+        }
+        let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_start();
+        let begins = |words: &&str| {
+            line.strip_prefix(words.as_bytes()).is_some_and(|rest| !rest.first().is_some_and(in_word))
+        };
+        // More than one statement may stand in a line.
+        if !line.contains(&b';') && self.never_in.iter().any(begins) {
             return false;
         }
         let before = before.trim_ascii_end();
@@ -167,6 +178,9 @@ mod tests {
             ("x.new = 1", true),
             ("..new", true),
             ("x: &new", false),
+            ("  pub use a::{b, new};", false),
+            ("use a::b; struct new;", true),
+            ("used new", true),
         ] {
             let start = source.find("new").unwrap();
             assert_eq!(rules.may_define(source.as_bytes(), start, start + 3), may, "{source}");
