@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use kennel_tests::grants::tool_text;
-use kennel_tests::{Client, Home, each_grant_is_needed, words};
+use kennel_tests::{Client, Home, command_component, each_grant_is_needed, words};
 use serde_json::{Value, json};
 
 /// `output` for a file of the largest size, which is a little more as a result.
@@ -337,14 +337,22 @@ fn a_project_of_two_hundred_files_is_within_the_default_limits() {
 fn it_holds_nothing_that_it_does_not_need() {
     let other = Home::new("dev-assistant");
     let folder = project(&other);
-    let grants = [("directories", granted(&folder, "read-write"))];
+    let commands = other.folder("commands");
+    std::fs::write(commands.join("words.wasm"), command_component()).unwrap();
+    let grants = [
+        ("directories", granted(&folder, "read-write")),
+        ("commands", format!("[plugins.dev-assistant.commands]\npath = {commands:?}\n")),
+    ];
     let said = each_grant_is_needed("dev-assistant", FIRST, &grants, None, |client| {
         let path = folder.join("written.txt");
         tool_text(client, "write_file", &json!({ "path": path, "content": "x" }))?;
         tool_text(client, "read_file", &json!({ "path": path }))?;
         tool_text(client, "list_directory", &json!({ "path": folder }))?;
         tool_text(client, "grep", &json!({ "pattern": "needle", "path": folder }))?;
-        tool_text(client, "find_symbol", &json!({ "name": "Dog" })).map(drop)
+        tool_text(client, "find_symbol", &json!({ "name": "Dog" }))?;
+        tool_text(client, "execute", &json!({ "command": "words" })).map(drop)
     });
-    assert!(said.iter().all(|why| why.contains("no directory is granted")), "{said:?}");
+    for (why, says) in said.iter().zip(["no directory is granted", "it holds no commands"]) {
+        assert!(why.contains(says), "{said:?}");
+    }
 }

@@ -1,9 +1,10 @@
-//! The plugin `dev-assistant`: reads, writes and searches the files of a project, and finds where a symbol is defined.
-//! Needs the directories, and nothing else for that. Here stand the tools as clients see them; must not hold what they do.
+//! The plugin `dev-assistant`: reads, writes and searches the files of a project, finds where a symbol is defined, and runs
+//! granted commands. Needs the directories, and for the commands their folder. Here stand the tools as clients see them; must not hold what they do.
 
 mod access;
 mod budget;
 mod excerpt;
+mod execute;
 mod failure;
 mod list;
 mod patterns;
@@ -127,9 +128,10 @@ fn find_symbol(args: FindSymbol) -> Result<ToolResult> {
 }
 
 plugin! {
-    tools: [read_file, list_directory, write_file, grep, find_symbol],
+    tools: [read_file, list_directory, write_file, grep, find_symbol, execute::execute],
     asks: {
         directories: { mode: "read-write", why: "the projects whose files it reads, searches and, unless granted read-only, writes" },
+        commands: { why: "the checks and tools that you put there for it to run, each in a sandbox of its own" },
         settings: [
             { name: "search-bytes", why: "how many bytes a call of grep searches at most; 16777216 when not set, more needs more fuel" },
             { name: "parse-bytes", why: "how many bytes of source a call of find_symbol parses at most; 196608 when not set, more needs more fuel" },
