@@ -22,7 +22,7 @@ pub(crate) fn run(workspace: &Workspace, minutes: u64, wanted: &[String]) -> Res
     }
     build(workspace)?;
     let chosen = targets.iter().filter(|name| wanted.is_empty() || wanted.contains(name));
-    let mut reports = Vec::new();
+    let (mut reports, mut failed) = (Vec::new(), Vec::new());
     for target in chosen {
         let binary = workspace.target(&format!("fuzz/debug/fuzz_{target}"));
         let found = workspace.target(&format!("fuzz/corpus/{target}"));
@@ -34,13 +34,19 @@ pub(crate) fn run(workspace: &Workspace, minutes: u64, wanted: &[String]) -> Res
             .arg(format!("-max_total_time={}", minutes * 60))
             .arg(format!("-artifact_prefix={}/", workspace.target("fuzz").display()))
             .args(["-timeout=60", "-rss_limit_mb=4096", "-print_final_stats=1"]);
-        workspace::run(fuzz).context("what it fails on is written under target/fuzz")?;
-        reports.push((target, coverage(&binary, &corpora)?));
+        match workspace::run(fuzz) {
+            Ok(()) => reports.push((target, coverage(&binary, &corpora)?)),
+            // The others are still worth their time.
+            Err(error) => failed.push(format!("{target}: {error:#}")),
+        }
     }
     for (target, rooms) in reports {
         for (room, (reached, all)) in rooms {
             println!("{target}: {room}: {reached} of {all} edges reached");
         }
+    }
+    if !failed.is_empty() {
+        bail!("what these fail on is written under target/fuzz:\n{}", failed.join("\n"));
     }
     Ok(())
 }

@@ -67,8 +67,8 @@ enum Task {
     Conformance,
     /// Fuzz the parsers of what comes from outside, and say how much of the code that reached.
     Fuzz {
-        /// For each target.
-        #[arg(long, default_value_t = 10)]
+        /// For each target; 0 would be for ever.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
         minutes: u64,
         /// Names of files in fuzz/targets; all by default.
         targets: Vec<String>,

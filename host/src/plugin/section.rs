@@ -59,7 +59,10 @@ pub(super) fn docs(component: &[u8]) -> Result<Option<Docs>, DocsError> {
 pub fn describe_component(component: &[u8]) -> Result<Interface, CodeError> {
     check_kind(component)?;
     let mut interface = Interface::default();
-    let broken = |error: wasmparser::BinaryReaderError| CodeError::Compile(error.message().to_owned());
+    // Some of its messages are several lines.
+    let broken = |error: wasmparser::BinaryReaderError| {
+        CodeError::Compile(error.message().split_whitespace().collect::<Vec<_>>().join(" "))
+    };
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(component) {
         match payload.map_err(broken)? {
