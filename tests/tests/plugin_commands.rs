@@ -133,7 +133,7 @@ fn what_was_not_granted_is_not_run() {
 #[test]
 fn a_command_ends_at_its_bounds() {
     let limits = "[plugins.dev-assistant.limits]\nfuel = \"60M\"\ndeadline = \"5m\"\nstdio = \"1KiB\"\n";
-    let (_home, client) = serving(limits);
+    let (home, client) = serving(limits);
     let flood = ran(&client, &json!({ "command": "words --flood" }));
     assert_eq!(flood["stdout"].as_str().unwrap().len(), 1 << 10, "{flood}");
     let failed = client.refused("execute", &json!({ "command": "words --fail" }));
@@ -141,7 +141,14 @@ fn a_command_ends_at_its_bounds() {
     let slow = client.refused("execute", &json!({ "command": "words --spin", "timeout": 1 }));
     // Which of the two bounds comes first is the machine's matter.
     assert!(slow.contains("it took longer than the 1000 ms") || slow.contains("fuel"), "{slow}");
-    // What it used is the call's, which has nothing left to tell of it.
+    // What it uses is the call's.
+    let fuel = |command: &str| {
+        let arguments = json!({ "command": command }).to_string();
+        let run = home.kennel(["call", "dev-assistant", "execute", &arguments, "--format", "json"]);
+        run.success().json()["usage"]["fuel"].as_u64().unwrap()
+    };
+    let (little, much) = (fuel("words"), fuel("words --flood"));
+    assert!(much > little + 1_000_000, "2 000 lines cost {much}, none {little}");
     let spun = client.refused("execute", &json!({ "command": "words --spin" }));
     assert!(spun.contains("limit: fuel"), "{spun}");
     // And none of that is held against the plugin.

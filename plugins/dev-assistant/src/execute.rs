@@ -74,7 +74,9 @@ fn told(error: CommandError) -> Error {
         Ok(names) if !names.is_empty() => {
             Error::failed(format!("there is no command {name}; there are: {}", names.join(", ")))
         }
-        Ok(_) => Error::failed(format!("there is no command {name}; none is granted")),
+        Ok(_) => Error::failed(format!(
+            "there is no command {name}: the folder of commands that was granted is empty"
+        )),
         Err(error) => error.into(),
     }
 }
