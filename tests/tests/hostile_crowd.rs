@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 /// Calls measured in quiet, and beside the attackers.
 const CALLS: usize = 1_000;
-/// A machine that others use too may spoil a round; the promise is one for the host, not for its neighbours.
+/// A machine that others use too may spoil a round; the promise is one for the host, not for its neighbours. It has to hold in
+/// most of them.
 const ROUNDS: usize = 3;
 /// The promise: so many times the quiet p99 at most.
 const FACTOR: u32 = 5;
@@ -81,21 +82,22 @@ fn a_good_plugin_beside_eleven_bad_ones() {
     settle(&client);
     let before = resident(client.pid());
 
-    let mut tried = Vec::new();
+    let (mut tried, mut held) = (Vec::new(), 0);
     for _ in 0..ROUNDS {
         let quiet = p99(&client);
         let (loud, attacks) = beside(&client, &bad);
         assert!(attacks > 0, "nobody attacked");
         tried.push(format!("quiet {quiet:?}, beside {attacks} attacks {loud:?}"));
         settle(&client);
-        if loud <= quiet * FACTOR {
+        held += usize::from(loud <= quiet * FACTOR);
+        if held * 2 > ROUNDS {
             let grown = resident(client.pid()).saturating_sub(before);
             assert!(grown < 64 << 20, "the host grew by {grown} bytes");
             println!("{}", tried.join("; "));
             return;
         }
     }
-    panic!("the good plugin waits more than {FACTOR} times as long, in each of {ROUNDS} rounds: {tried:?}");
+    panic!("the good plugin waits more than {FACTOR} times as long, in most of {ROUNDS} rounds: {tried:?}");
 }
 
 /// The good plugin's p99 while each bad one attacks again and again, and how many attacks ended meanwhile.
