@@ -1,6 +1,6 @@
 # Sourced by the scripts that take a compiler from a newer Debian suite: points apt at that suite, with lists and
 # caches of its own, so that packages are downloaded and unpacked without root and nothing is installed.
-# Needs: fail, WORK (an empty folder that the caller removes), SUITE. Must not touch apt's own lists and caches.
+# Needs: fail, WORK (an empty folder that the caller removes), SUITE; PREFIX and RUSTC for the linkers. Must not touch apt's own lists and caches.
 # shellcheck shell=bash
 
 # Exports APT_CONFIG; packages come to "$WORK/archives".
@@ -64,4 +64,15 @@ exec "\$root/$libdir/$loader" --library-path "\$root/$libdir" "\$root/$program" 
 WRAPPER
   chmod +x "$prefix/usr/bin/$name.new"
   mv "$prefix/usr/bin/$name.new" "$prefix/usr/bin/$name"
+}
+
+# Puts the linkers of the toolchain in use, which may have changed since the unpacking, beside the compiler $RUSTC in
+# $PREFIX.
+link_linkers() {
+  local host bin name
+  host=$("$RUSTC" -vV | sed -n 's/^host: //p')
+  bin=$(env -u RUSTC rustc --print sysroot)/lib/rustlib/$host/bin
+  [ -x "$bin/wasm-component-ld" ] || fail "$bin has no wasm-component-ld; install Rust with rustup"
+  mkdir -p "$PREFIX/usr/lib/rustlib/$host/bin"
+  for name in rust-lld wasm-component-ld gcc-ld; do ln -sfn "$bin/$name" "$PREFIX/usr/lib/rustlib/$host/bin/$name"; done
 }

@@ -8,6 +8,7 @@
 set -euo pipefail
 
 fail() { echo "wasm-toolchain-fallback.sh: $1" >&2; exit 1; }
+. "$(dirname "$0")/debian-suite.sh"
 
 PREFIX=$(realpath -m "${1:?usage: $0 PREFIX}")
 SUITE=${WASM_DEBIAN_SUITE:-trixie-backports}
@@ -20,22 +21,12 @@ done
 mkdir -p "$(dirname "$PREFIX")"
 if command -v flock >/dev/null; then exec 9>"$PREFIX.lock"; flock 9; fi
 
-# The linkers come from the toolchain in use, which may have changed since the unpacking.
-link_linkers() {
-  local host bin name
-  host=$("$RUSTC" -vV | sed -n 's/^host: //p')
-  bin=$(env -u RUSTC rustc --print sysroot)/lib/rustlib/$host/bin
-  [ -x "$bin/wasm-component-ld" ] || fail "$bin has no wasm-component-ld; install Rust with rustup"
-  mkdir -p "$PREFIX/usr/lib/rustlib/$host/bin"
-  for name in rust-lld wasm-component-ld gcc-ld; do ln -sfn "$bin/$name" "$PREFIX/usr/lib/rustlib/$host/bin/$name"; done
-}
-
 if [ -e "$PREFIX/.ok" ]; then link_linkers; echo "$RUSTC"; exit 0; fi
 
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 rm -rf "$PREFIX"
-mkdir -p "$PREFIX" "$WORK/debs" "$WORK/lists/partial" "$WORK/parts"
+mkdir -p "$PREFIX" "$WORK/debs"
 
 VERSION=$(apt-cache policy rustc-web | sed -n 's/^ *Candidate: //p')
 [ -n "$VERSION" ] && [ "$VERSION" != "(none)" ] || fail "apt knows no package rustc-web; run apt-get update, or add the security suite"
@@ -65,25 +56,10 @@ done
 link_linkers
 
 # wasi-libc for wasip2 is only in newer suites; it is data without dependencies.
-. /etc/os-release
-MIRROR=$(apt-get update --print-uris | sed -n "s|^'\\(.*\\)/dists/${VERSION_CODENAME:-none}/InRelease'.*|\\1|p" | head -n1)
-[ -n "$MIRROR" ] || fail "apt has no source for Debian ${VERSION_CODENAME:-(unknown)} configured"
-echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $MIRROR $SUITE main" > "$WORK/sources.list"
-: > "$WORK/status"
-cat > "$WORK/apt.conf" <<CONF
-Dir::Etc::sourcelist "$WORK/sources.list";
-Dir::Etc::sourceparts "$WORK/parts";
-Dir::State::lists "$WORK/lists";
-Dir::State::status "$WORK/status";
-Dir::Cache::pkgcache "";
-Dir::Cache::srcpkgcache "";
-APT::Sandbox::User "$(id -un)";
-Acquire::Languages "none";
-Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-Debug::NoLocking "1";
-CONF
-APT_CONFIG=$WORK/apt.conf apt-get -qq update
-(cd "$WORK" && APT_CONFIG=$WORK/apt.conf apt-get -qq download wasi-libc && dpkg-deb -x wasi-libc_*.deb wasi)
+open_suite
+alone wasi-libc
+unset APT_CONFIG
+dpkg-deb -x "$WORK"/archives/wasi-libc_*.deb "$WORK/wasi"
 
 # Build std once, into the compiler's own tree.
 mkdir -p "$WORK/empty/src"

@@ -21,16 +21,6 @@ done
 mkdir -p "$(dirname "$PREFIX")"
 if command -v flock >/dev/null; then exec 9>"$PREFIX.lock"; flock 9; fi
 
-# The linkers come from the toolchain in use, which may have changed since the unpacking.
-link_linkers() {
-  local host bin name
-  host=$("$RUSTC" -vV | sed -n 's/^host: //p')
-  bin=$(env -u RUSTC rustc --print sysroot)/lib/rustlib/$host/bin
-  [ -x "$bin/wasm-component-ld" ] || fail "$bin has no wasm-component-ld; install Rust with rustup"
-  mkdir -p "$PREFIX/usr/lib/rustlib/$host/bin"
-  for name in rust-lld wasm-component-ld gcc-ld; do ln -sfn "$bin/$name" "$PREFIX/usr/lib/rustlib/$host/bin/$name"; done
-}
-
 if [ -e "$PREFIX/.ok" ]; then link_linkers; echo "$RUSTC"; exit 0; fi
 
 WORK=$(mktemp -d)
