@@ -10,6 +10,7 @@ mod guard;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+mod escape;
 pub mod grants;
 pub mod mcp;
 pub mod observe;

@@ -10,6 +10,7 @@ use serde_json::{Map, Number, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::escape::escape_for_line;
 use crate::grants::units;
 
 /// One thing that is wrong with the configuration.
@@ -31,7 +32,8 @@ impl fmt::Display for Fault {
         if !self.key.is_empty() {
             write!(f, "{}: ", self.key)?;
         }
-        f.write_str(&self.message)
+        // Paths and words as they were written.
+        f.write_str(&escape_for_line(&self.message))
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::escape::{deceives, escape_for_line};
+
 use super::{DirectoryMode, HostPattern, HttpPlace, SocketPlace, StateScope, parse_resolvable, units};
 
 /// Name of the custom section.
@@ -263,8 +265,8 @@ impl Asked {
         }
         let mut json = serde_json::Deserializer::from_slice(bytes);
         let raw: Raw = serde_path_to_error::deserialize(&mut json).map_err(|error| ManifestError::Json {
-            path: error.path().to_string(),
-            message: error.inner().to_string(),
+            path: escape_for_line(&error.path().to_string()).into_owned(),
+            message: escape_for_line(&error.inner().to_string()).into_owned(),
         })?;
         json.end()
             .map_err(|error| ManifestError::Json { path: ".".to_owned(), message: error.to_string() })?;
@@ -440,20 +442,11 @@ fn required(path: &str, value: String, max: usize) -> Result<String, ManifestErr
         Err(fault(path, "empty"))
     } else if length > max {
         Err(fault(path, format!("{length} characters; at most {max} are read")))
-    } else if let Some(c) = value.chars().find(|c| deceives(*c)) {
+    } else if let Some(c) = value.chars().find(|c| *c == '\n' || deceives(*c)) {
         Err(fault(path, format!("holds the control or invisible character U+{:04X}", u32::from(c))))
     } else {
         Ok(value)
     }
-}
-
-/// Characters that can change what a person sees around them: control, bidirectional, zero width,
-/// line separators, tags. Approval rests on what is seen.
-fn deceives(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -128,15 +128,14 @@ mod tests {
 
     #[test]
     fn what_was_printed_is_told_behind_the_exit_code() {
-        let ended = |stdout: &[u8], stderr: &[u8], exit_code, dropped| {
-            Ended::from(Output { exit_code, stdout: stdout.to_vec(), stderr: stderr.to_vec(), dropped })
-                .text()
+        let ended = |stdout: &str, stderr: &str, exit_code, dropped| {
+            Ended { stdout: stdout.to_owned(), stderr: stderr.to_owned(), exit_code, dropped }.text()
         };
-        assert_eq!(ended(b"", b"", 0, 0), "exit code 0");
-        assert_eq!(ended(b"a\nb\n", b"", 0, 0), "exit code 0\nstdout:\na\nb");
+        assert_eq!(ended("", "", 0, 0), "exit code 0");
+        assert_eq!(ended("a\nb\n", "", 0, 0), "exit code 0\nstdout:\na\nb");
         assert_eq!(
-            ended(b"\xff", b"no\n", 2, 7),
-            "exit code 2\nstdout:\n\u{fffd}\nstderr:\nno\n(7 bytes of it were cut)"
+            ended("out", "no\n", 2, 7),
+            "exit code 2\nstdout:\nout\nstderr:\nno\n(7 bytes of it were cut)"
         );
     }
 }

@@ -53,6 +53,13 @@ pub fn escape_for_people(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// `text` as a part of one line: as [`escape_for_people`], and a line feed is written as `\n`.
+#[must_use]
+pub fn escape_for_line(text: &str) -> Cow<'_, str> {
+    let safe = escape_for_people(text);
+    if safe.contains('\n') { Cow::Owned(safe.replace('\n', "\\n")) } else { safe }
+}
+
 /// `text` as a part of the log: as [`escape_for_people`], and a line after the first is set in, so that none can be
 /// taken for an entry of its own.
 #[must_use]
