@@ -66,7 +66,7 @@ pub fn list() -> Result<Vec<String>, CommandError> {
 /// # use kennel_sdk::prelude::*;
 /// # fn f() -> Result<()> {
 /// let ended = command::Command::new("word-count").arg("-l").directory("/docs").run()?;
-/// log::info!("it printed {}", String::from_utf8_lossy(&ended.stdout));
+/// log::info(format!("it printed {}", String::from_utf8_lossy(&ended.stdout)));
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
