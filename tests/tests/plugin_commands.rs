@@ -9,6 +9,9 @@ use kennel_tests::process::cpu_ticks;
 use kennel_tests::{Client, Home, command_component, plugin_file, words};
 use serde_json::{Value, json};
 
+/// Said of a folder in which the plugin could write its own commands.
+const REFUSED: &str = "put them into a folder of their own";
+
 /// A home with a folder of commands (`words`, `other` and what is none) and one of documents, and its configuration.
 fn home(more: &str) -> (Home, String) {
     let home = Home::new("plugin-commands");
@@ -174,7 +177,15 @@ fn a_command_ends_with_its_call() {
 
 #[test]
 fn the_folder_is_checked_like_a_directory() {
-    let (home, _) = home("");
+    let (home, config) = home("");
+    let docs = home.folder("docs");
+    for folder in [docs.join("below"), docs.clone()] {
+        std::fs::create_dir_all(&folder).unwrap();
+        home.config(&format!("{config}[plugins.dev-assistant.commands]\npath = {folder:?}\n"));
+        let run = home.kennel(["check"]);
+        run.failure();
+        assert!(format!("{}{}", run.stdout, run.stderr).contains(REFUSED), "{}: {run}", folder.display());
+    }
     for (commands, says) in [
         ("path = \"/no/such/folder\"", "does not exist"),
         ("only = [\"a\"]", "`path` is missing"),

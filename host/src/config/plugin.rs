@@ -189,7 +189,7 @@ pub(super) fn read(
     plugin.grants.resolve = resolve.unwrap_or_default();
     plugin.grants.secrets = secrets::read(&mut section, &plugin.grants, context, faults);
     plugin.grants.state = state::read(&mut section, faults);
-    plugin.grants.commands = commands::read(&mut section, context, faults);
+    plugin.grants.commands = commands::read(&mut section, &plugin.grants.directories, context, faults);
     section.finish(faults);
     Some(plugin)
 }

@@ -1,13 +1,14 @@
 //! `[plugins.NAME.commands]`: a folder of command components that the plugin may run. Checks that the folder exists and is
-//! none of Kennel's; reads nothing in it.
+//! none of Kennel's, and that the plugin cannot write there; reads nothing in it.
 
 use super::{Context, directories};
 use crate::config::reader::{Faults, Section};
-use crate::grants::{CommandGrant, MAX_COMMAND_NAME, is_command_name};
+use crate::grants::{CommandGrant, DirectoryGrant, DirectoryMode, MAX_COMMAND_NAME, is_command_name};
 
 /// Reads the folder of a plugin's commands, if it is to have one.
 pub(super) fn read(
     plugin: &mut Section<'_, '_>,
+    directories: &[DirectoryGrant],
     context: &Context<'_>,
     faults: &mut Faults<'_>,
 ) -> Option<CommandGrant> {
@@ -24,8 +25,21 @@ pub(super) fn read(
         let message = "`path` is missing; write for example path = \"~/commands\"";
         faults.add(commands.at(), commands.key(), message);
     }
+    let (at, key) = (commands.at(), commands.key().to_owned());
     commands.finish(faults);
     let (_, folder) = path?;
+    // What it runs is what a person put there: each new component costs a compiler's time, which no fuel counts.
+    let writes = |grant: &&DirectoryGrant| {
+        let within = folder.starts_with(&grant.host) || grant.host.starts_with(&folder);
+        grant.mode == DirectoryMode::ReadWrite && within
+    };
+    if let Some(grant) = directories.iter().find(writes) {
+        let message = format!(
+            "the plugin may write in {}, and so could write its own commands; put them into a folder of their own",
+            grant.host.display()
+        );
+        faults.add(at, &key, message);
+    }
     Some(CommandGrant { folder, only: only.unwrap_or_default() })
 }
 
