@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::grants::{CommandGrant, Decision, Digest, Grants, Intent, Operation, Rule};
 use crate::sandbox::bindings::kennel::plugin::commands as wit;
 use crate::sandbox::code::CommandSource;
 use crate::sandbox::program::NotRun;
-use crate::sandbox::{
-    CallContext, CallError, CallState, Caller, ClientCapabilities, Counters, NoEvents, Program, RunCommand,
-};
+use crate::sandbox::{CallContext, CallError, CallState, Counters, Program, RunCommand};
 
 /// Names of one list (`wit/commands.wit`).
 const MAX_LIST: usize = 1000;
@@ -74,17 +73,7 @@ impl Configured {
         let granted = self.0.as_ref().map(|granted| Access {
             granted: granted.clone(),
             program: Arc::downgrade(program),
-            // A command is told nothing of whoever waits for it, and tells them nothing by itself.
-            context: CallContext {
-                caller: Caller::default(),
-                capabilities: ClientCapabilities::default(),
-                cancel: context.cancel.clone(),
-                begin_here: false,
-                events: Arc::new(NoEvents),
-                traceparent: None,
-                tracestate: None,
-                counters: counters.clone(),
-            },
+            cancel: context.cancel.clone(),
         });
         Call { granted, counters: counters.clone() }
     }
@@ -102,7 +91,8 @@ struct Access {
     granted: Arc<Granted>,
     /// Whose call it is: it is there for as long as the call is.
     program: Weak<Program>,
-    context: CallContext,
+    /// Ends the call, and so the command.
+    cancel: CancellationToken,
 }
 
 impl Call {
@@ -193,7 +183,11 @@ impl Granted {
 }
 
 impl Access {
-    async fn run(&self, command: wit::Command, counters: &Counters) -> Result<wit::Ended, wit::CommandError> {
+    async fn run(
+        &self,
+        command: wit::Command,
+        counters: &Arc<Counters>,
+    ) -> Result<wit::Ended, wit::CommandError> {
         let wit::Command { name, arguments, stdin, directories, timeout_ms } = command;
         if arguments.iter().any(|argument| argument.contains('\0')) {
             return Err(wit::CommandError::Invalid("an argument holds a NUL".into()));
@@ -201,7 +195,10 @@ impl Access {
         let grants = self.granted.passed_on(&directories)?;
         let program = self.ready(&name, &grants).await?;
         let arguments = std::iter::once(name).chain(arguments).collect();
-        let running = program.run_command(RunCommand { arguments, stdin }, self.context.clone());
+        // It is told nothing of whoever waits for it, and tells them nothing by itself.
+        let (cancel, counted) = (self.cancel.clone(), counters.clone());
+        let context = CallContext { cancel, counters: counted, ..CallContext::unattended() };
+        let running = program.run_command(RunCommand { arguments, stdin }, context);
         let ended = match timeout_ms.map(Duration::from_millis) {
             None => running.await,
             Some(timeout) => tokio::time::timeout(timeout, running).await.map_err(|_| {
