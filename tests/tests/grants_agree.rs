@@ -15,13 +15,13 @@ use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use kennel_tests::{Client, Home, words};
+use kennel_tests::{Client, Home, command_component, words};
 use serde_json::{Value, json};
 
 /// Plugins with grants of their own, all of one component in one host.
 const PLUGINS: usize = 16;
 /// Operations of each.
-const OPERATIONS: usize = 14;
+const OPERATIONS: usize = 16;
 
 /// A generator of Steele and others, "SplitMix"; small, and the same for the same seed.
 struct Random(u64);
@@ -52,6 +52,9 @@ const SECRETS: [(&str, &str); 4] = [
     ("PASSWORD", "value-of-the-third"),
     ("unasked", "value-of-the-fourth"),
 ];
+
+/// The commands that are there. The folder is the same for all plugins.
+const COMMANDS: [&str; 3] = ["first", "second", "third"];
 
 /// A server that remembers the head of each request, or whatever else was said.
 struct Server {
@@ -125,6 +128,7 @@ struct Granted {
     /// By the paths it sees.
     folders: Vec<(&'static str, PathBuf)>,
     secrets: Vec<Aim>,
+    commands: Vec<&'static str>,
     /// As it is written. What was done must be in it whatever `explain` says, which asks the same code as the host.
     text: String,
 }
@@ -221,6 +225,16 @@ impl World {
             let quota = self.random.one(&["1KiB", "64KiB"]);
             writeln!(text, "[plugins.p{plugin}.state]\nquota = {quota:?}").unwrap();
         }
+        let mut commands = Vec::new();
+        if self.random.below(2) == 0 {
+            let folder = self.home.folder("commands");
+            writeln!(text, "[plugins.p{plugin}.commands]\npath = {folder:?}").unwrap();
+            commands = COMMANDS.to_vec();
+            if self.random.below(3) > 0 {
+                commands = self.random.some(&COMMANDS);
+                writeln!(text, "only = {commands:?}").unwrap();
+            }
+        }
         writeln!(text, "[plugins.p{plugin}.env]").unwrap();
         if self.random.below(8) > 0 {
             let port = self.server().port;
@@ -230,7 +244,7 @@ impl World {
         if self.random.below(2) == 0 {
             writeln!(text, "OTHER = \"not asked for\"").unwrap();
         }
-        (text.clone(), Granted { folders, secrets, text })
+        (text.clone(), Granted { folders, secrets, commands, text })
     }
 
     /// Random secrets within what is granted, each in a header of its own name or given to the plugin.
@@ -271,7 +285,7 @@ impl World {
     /// A random operation as `explain` reads it, and whether the running host did it.
     fn operation(&mut self, client: &Client, plugin: usize, mark: &str, granted: &Granted) -> (String, bool) {
         let name = format!("p{plugin}");
-        match self.random.below(17) {
+        match self.random.below(19) {
             kind @ 0..=2 => {
                 let path = self.random.one(&[
                     "/a/x.md",
@@ -399,6 +413,14 @@ impl World {
                     result["structuredContent"]["environment"].as_array().unwrap_or(&Vec::new()).clone();
                 (format!("env {variable}"), found.iter().any(|pair| pair[0] == variable))
             }
+            16..=17 => {
+                let command = self.random.one(&["first", "second", "third", "../commands/first"]);
+                let said =
+                    client.call(&format!("{name}__order"), &json!({ "command": command, "stdin": mark }));
+                let done = words(&said) == "1 words in 0 files";
+                assert!(!done || granted.commands.contains(&command), "{command}: {}", granted.text);
+                (format!("run {command}"), done)
+            }
             _ => {
                 let bytes = [200, 1024, 1025, 64 << 10, (64 << 10) + 1][self.random.below(5)];
                 // With 64 bytes for the entry, as the grant counts, and one for the key.
@@ -425,6 +447,10 @@ fn explain_and_the_running_host_agree() {
         random: Random(seed),
     };
     world.home.hostile_as("attacker", "attacker");
+    for name in COMMANDS {
+        std::fs::write(world.home.folder("commands").join(format!("{name}.wasm")), command_component())
+            .unwrap();
+    }
     let (mut text, mut granted) = (String::new(), Vec::new());
     for plugin in 0..PLUGINS {
         let (lines, found) = world.grants(plugin);

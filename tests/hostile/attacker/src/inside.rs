@@ -176,3 +176,16 @@ pub(crate) fn lamb(_: Nothing) -> Result<String> {
 pub(crate) fn wolf(_: Nothing) -> Result<String> {
     Ok("howl".into())
 }
+
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Order {
+    command: String,
+    stdin: String,
+}
+
+/// Runs a command, and says what that printed.
+#[tool]
+pub(crate) fn order(args: Order) -> Result<String> {
+    let ended = command::Command::new(args.command).stdin(args.stdin).run()?;
+    Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
+}

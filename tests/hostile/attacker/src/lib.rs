@@ -15,7 +15,7 @@ plugin! {
         files::files, files::swapped, files::ordinary, network::web, network::socket, network::lookup,
         network::dial, network::datagram, network::listen, network::hoard, network::pour, network::hammer,
         inside::surroundings, inside::print, inside::remember, inside::keep, inside::end,
-        inside::lamb, inside::wolf,
+        inside::lamb, inside::wolf, inside::order,
         secrets::hunt, secrets::tell,
         mixed::mixed,
     ],
@@ -30,6 +30,7 @@ plugin! {
         udp: [{ address: "*", why: "attacks it" }],
         resolve: [{ name: "*", why: "attacks it" }],
         state: { why: "attacks it" },
+        commands: { why: "attacks with them" },
         env: [
             { name: "TARGET", why: "names a server to attack" },
             { name: "NAMED", why: "names a server to attack" },
