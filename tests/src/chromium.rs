@@ -18,6 +18,9 @@ const WORDS: usize = 4096;
 /// the other end of the pipe does, however it does.
 const GUARD: &str = "\"$@\" </dev/null & browser=$!; read -r _; kill -KILL $browser; wait $browser";
 
+/// No sandbox of its own: tests may run as root, or in a container, where it cannot have one.
+const FLAGS: [&str; 4] = ["--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-dev-shm-usage"];
+
 /// A running browser; it ends on drop.
 #[derive(Debug)]
 pub struct Chromium {
@@ -42,14 +45,10 @@ impl Chromium {
         let stderr = std::fs::File::create(&words).expect("a file in the profile");
         // `read` ends when this process does, however it does.
         let guard = Command::new("sh")
-            .args([
-                "-c",
-                "\"$@\" </dev/null & browser=$!; read -r _; kill -KILL $browser; wait $browser",
-                "sh",
-            ])
+            .args(["-c", GUARD, "sh"])
             .arg(chromium())
-            // No sandbox of its own: tests may run as root, or in a container, where it cannot have one.
-            .args(["--headless", "--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-dev-shm-usage"])
+            .arg("--headless")
+            .args(FLAGS)
             .args(["--no-first-run", "--disable-background-networking", "--disable-component-update"])
             .arg(format!("--user-data-dir={}", profile.display()))
             .arg(format!("--remote-debugging-port={port}"))
@@ -83,7 +82,8 @@ impl Chromium {
     /// holds the script's input.
     pub fn script(folder: &Path) -> PathBuf {
         let script = folder.join("chromium");
-        let text = format!("#!/bin/sh\nset -- '{}' \"$@\"\n{GUARD}\n", chromium().display());
+        let text =
+            format!("#!/bin/sh\nset -- '{}' {} \"$@\"\n{GUARD}\n", chromium().display(), FLAGS.join(" "));
         std::fs::write(&script, text).expect("a file in the folder");
         std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755))
             .expect("our own file");

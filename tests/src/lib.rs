@@ -18,7 +18,7 @@ pub mod grants;
 pub mod guards;
 mod home;
 mod http;
-mod network;
+pub mod network;
 pub mod nws;
 mod pages;
 mod paths;
@@ -26,7 +26,6 @@ pub mod postgres;
 pub mod process;
 pub mod real;
 pub mod report;
-pub mod site;
 mod trial;
 pub mod web;
 pub mod web_plugin;
@@ -47,7 +46,7 @@ pub use http::{
     modern_request,
 };
 pub use network::{Names, in_own_network};
-pub use pages::Pages;
+pub use pages::pages;
 pub use paths::{
     clients_dir, hostile_file, kennel_bin, node, plugin_file, python, python_mcp1, source_root, target_dir,
 };

@@ -84,31 +84,37 @@ fn answer(
     out
 }
 
-/// Set in the copy of this test that runs in its own network.
+/// Set in a program that runs in a network of its own.
 const INSIDE: &str = "KENNEL_TEST_NETWORK";
 
-/// Runs a test again in a network namespace in which every address of the world is this machine, and
-/// `/etc/resolv.conf` names the test's own server. False when that was done here; the caller then has nothing to do.
-pub fn in_own_network(test: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
+/// Whether this program runs in a network of its own.
+pub fn inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// This program once more, in a network namespace in which every address of the world is this machine, and
+/// `/etc/resolv.conf` names the test's own server. None where the system lets nobody make one; that is said.
+pub fn in_own_network_again() -> Option<Command> {
     if !Command::new("unshare").args(["-rmn", "ip", "link"]).output().is_ok_and(|run| run.status.success()) {
         eprintln!("not shown: this system lets nobody make a network namespace, or has no `ip`");
-        return false;
+        return None;
     }
-    let resolver = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(resolver.path(), "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n").unwrap();
     let script = "ip link set lo up && ip route add local 0.0.0.0/0 dev lo && ip -6 route add local ::/0 dev lo && \
-                  mount --bind \"$1\" /etc/resolv.conf && shift && exec \"$@\"";
-    let output = Command::new("unshare")
-        .args(["-rmn", "sh", "-c", script, "sh"])
-        .arg(resolver.path())
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
+                  names=$(mktemp) && printf 'nameserver 127.0.0.1\\noptions timeout:1 attempts:1\\n' >$names && \
+                  mount --bind $names /etc/resolv.conf && rm $names && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["-rmn", "sh", "-c", script, "sh"]).arg(std::env::current_exe().unwrap()).env(INSIDE, "1");
+    Some(command)
+}
+
+/// Runs a test again [in a network of its own](in_own_network_again). False when that was done here, or cannot be; the
+/// caller then has nothing to do.
+pub fn in_own_network(test: &str) -> bool {
+    if inside() {
+        return true;
+    }
+    let Some(mut command) = in_own_network_again() else { return false };
+    let output = command.args(["--exact", test, "--nocapture"]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success() && text.contains("1 passed"),

@@ -82,7 +82,8 @@ fn decoded(text: &str) -> String {
 /// What is answered.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    status: u16,
+    /// None is not a word.
+    status: Option<u16>,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     pieces: Vec<Vec<u8>>,
@@ -95,7 +96,7 @@ impl Answer {
     /// A status with no body.
     pub fn status(status: u16) -> Self {
         Self {
-            status,
+            status: Some(status),
             headers: Vec::new(),
             body: Vec::new(),
             pieces: Vec::new(),
@@ -110,9 +111,19 @@ impl Answer {
         Self::status(200).header("content-type", "application/json; charset=utf-8").body(value.to_string())
     }
 
+    /// 200 with a content type.
+    pub fn of(content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self::status(200).header("content-type", content_type).body(body)
+    }
+
+    /// Hangs up without a word.
+    pub fn nothing() -> Self {
+        Self { status: None, cut: true, ..Self::status(200) }
+    }
+
     /// A failure with JSON.
     pub fn failure(status: u16, value: &Value) -> Self {
-        Self { status, ..Self::json(value) }
+        Self { status: Some(status), ..Self::json(value) }
     }
 
     /// 302 to a URL.
@@ -160,7 +171,8 @@ impl Answer {
 
     fn write(&self, to: &mut impl Write) -> io::Result<()> {
         std::thread::sleep(self.wait);
-        let mut head = format!("HTTP/1.1 {} Said\r\n", self.status);
+        let Some(status) = self.status else { return Ok(()) };
+        let mut head = format!("HTTP/1.1 {status} Said\r\n");
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
         }
@@ -179,7 +191,7 @@ impl Answer {
             return to.write_all(head.as_bytes());
         }
         // A 304 and a 204 have no body, and so no length.
-        if !matches!(self.status, 204 | 304) {
+        if !matches!(status, 204 | 304) {
             head += &format!("content-length: {}\r\n", self.body.len());
         }
         write!(to, "{head}\r\n")?;
@@ -229,7 +241,17 @@ impl WebServer {
     /// Over TLS, with a certificate for 127.0.0.1 and localhost.
     #[cfg(feature = "tls")]
     pub fn tls(handler: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
-        let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+        Self::tls_at("127.0.0.1:0", &["127.0.0.1", "localhost"], handler)
+    }
+
+    /// Over TLS at an address, with a certificate for these names.
+    #[cfg(feature = "tls")]
+    pub fn tls_at<S: AsRef<str>>(
+        address: &str,
+        names: &[S],
+        handler: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let names: Vec<_> = names.iter().map(|name| name.as_ref().to_owned()).collect();
         let made = rcgen::generate_simple_self_signed(names).expect("a certificate can be made");
         let folder = TempDir::new().expect("a temporary folder");
         let der = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, made.cert.der());
@@ -245,7 +267,7 @@ impl WebServer {
             .with_single_cert(vec![made.cert.der().clone()], key)
             .expect("the key is the certificate's");
         let config = Arc::new(config);
-        Self::start("127.0.0.1:0", Box::new(handler), Some(folder), move |stream, shared, dialled| {
+        Self::start(address, Box::new(handler), Some(folder), move |stream, shared, dialled| {
             let connection = rustls::ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
             serve(rustls::StreamOwned::new(connection, stream), shared, dialled)
         })
@@ -273,6 +295,8 @@ impl WebServer {
                     let dialled = stream.local_addr()?.ip().to_canonical();
                     lock(&shared.dialled).push(dialled);
                     stream.set_read_timeout(Some(IDLE))?;
+                    // An answer is several writes, none of which has to wait for the one before to have arrived.
+                    stream.set_nodelay(true)?;
                     // Whoever hangs up in the middle is no fault of the server's.
                     talk(stream, &shared, dialled)
                 });

@@ -9,7 +9,8 @@ use std::process::Command;
 
 use base64::Engine as _;
 use kennel_tests::grants::each_grant_is_needed;
-use kennel_tests::{Chromium, Client, Home, Pages, clients_dir, node, words};
+use kennel_tests::web::WebServer;
+use kennel_tests::{Chromium, Client, Home, clients_dir, node, pages, words};
 use serde_json::{Value, json};
 
 const FORM: &str = r#"<!doctype html><title>Form</title>
@@ -30,7 +31,7 @@ const FORM: &str = r#"<!doctype html><title>Form</title>
 /// A home with the plugin under the original's names, a browser, and a client that made its handshake.
 struct Desk {
     browser: Chromium,
-    pages: Pages,
+    pages: WebServer,
     client: Client,
     home: Home,
 }
@@ -50,7 +51,7 @@ impl Desk {
         home.plugin("browser").config(&config).approve();
         let client = home.serve();
         client.initialize();
-        Self { browser, pages: Pages::start(&[("/form", FORM), ("/blank", "<p>nothing")]), client, home }
+        Self { browser, pages: pages(&[("/form", FORM), ("/blank", "<p>nothing")]), client, home }
     }
 
     fn call(&self, tool: &str, arguments: &Value) -> Value {
@@ -323,6 +324,10 @@ fn what_fails_says_so_in_the_originals_words() {
         desk.open(path);
     }
     assert_eq!(desk.value("location.hash"), "\"#far\"");
+    // So it is when the page becomes too busy to say what it has.
+    desk.done("puppeteer_evaluate", &json!({ "script": "setTimeout(() => { for (;;) {} }, 5000); 1" }));
+    let said = desk.failed("puppeteer_fill", &json!({ "selector": "#none", "value": "x" }));
+    assert!(said.contains(": Waiting failed: ") && said.ends_with("ms exceeded"), "{said}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use kennel_tests::grants::{each_is_needed, tool_text};
-use kennel_tests::site::{Asked, Page, Site};
+use kennel_tests::web::{Answer, Asked, WebServer};
 use kennel_tests::{Client, Home};
 use serde_json::json;
 
@@ -27,10 +27,10 @@ fn fetched(client: &Client, url: &str) -> Result<String, String> {
     tool_text(client, "fetch", &json!({ "url": url }))
 }
 
-fn plain(robots: &'static str) -> Site {
-    Site::start(move |asked: &Asked| match asked.target.as_str() {
-        "/robots.txt" => Page::of("text/plain", robots),
-        _ => Page::of("text/plain", format!("the page {}", asked.target)),
+fn plain(robots: &'static str) -> WebServer {
+    WebServer::clear(move |asked: &Asked| match asked.target.as_str() {
+        "/robots.txt" => Answer::of("text/plain", robots),
+        _ => Answer::of("text/plain", format!("the page {}", asked.target)),
     })
 }
 
@@ -45,11 +45,11 @@ fn it_needs_its_grant() {
 fn only_granted_places_are_asked_also_by_way_of_a_redirect() {
     let inside = plain("");
     let to = inside.url();
-    let outside = Site::start(move |asked: &Asked| match asked.target.as_str() {
-        "/robots.txt" => Page::status(404),
-        "/away" => Page::redirect(302, &format!("{to}/secret")),
-        "/robots-away/robots.txt" => Page::status(404),
-        _ => Page::of("text/plain", "public"),
+    let outside = WebServer::clear(move |asked: &Asked| match asked.target.as_str() {
+        "/robots.txt" => Answer::status(404),
+        "/away" => Answer::redirect(&format!("{to}/secret")),
+        "/robots-away/robots.txt" => Answer::status(404),
+        _ => Answer::of("text/plain", "public"),
     });
     let home = home("", &grant(&outside.url()));
     let client = connect(&home);
@@ -90,19 +90,21 @@ fn a_person_sets_how_it_calls_itself_and_whether_it_obeys() {
     assert!(fetched(&connect(&bold), &url).unwrap().contains("the page /x"));
     let asked = site.asked();
     assert_eq!(asked.len(), 2, "robots.txt was asked for");
-    assert_eq!(asked.last().unwrap().header("user-agent"), "Lighthouse/1");
+    assert_eq!(asked.last().unwrap().header("user-agent"), Some("Lighthouse/1"));
 }
 
 #[test]
 fn hostile_pages_cost_no_more_than_their_call() {
-    let site = Site::start(|asked: &Asked| match asked.target.as_str() {
-        "/robots.txt" => Page::status(404),
-        "/deep" => Page::of("text/html", format!("<html><body>{}deep", "<div><b>".repeat(30_000))),
-        "/wide" => Page::of("text/html", format!("<html><table>{}", "<tr><td colspan=1000>x".repeat(2_000))),
-        "/attributes" => Page::of("text/html", format!("<html><p {}>", "a=b ".repeat(100_000))),
-        "/large" => Page::of("text/plain", vec![b'x'; 9 * 1024 * 1024]),
-        "/binary" => Page::of("text/html", (0..=255).cycle().take(200_000).collect::<Vec<u8>>()),
-        _ => Page::of("text/plain", "still here"),
+    let site = WebServer::clear(|asked: &Asked| match asked.target.as_str() {
+        "/robots.txt" => Answer::status(404),
+        "/deep" => Answer::of("text/html", format!("<html><body>{}deep", "<div><b>".repeat(30_000))),
+        "/wide" => {
+            Answer::of("text/html", format!("<html><table>{}", "<tr><td colspan=1000>x".repeat(2_000)))
+        }
+        "/attributes" => Answer::of("text/html", format!("<html><p {}>", "a=b ".repeat(100_000))),
+        "/large" => Answer::of("text/plain", vec![b'x'; 9 * 1024 * 1024]),
+        "/binary" => Answer::of("text/html", (0..=255).cycle().take(200_000).collect::<Vec<u8>>()),
+        _ => Answer::of("text/plain", "still here"),
     });
     let home = home("", &grant(&site.url()));
     let client = connect(&home);

@@ -82,7 +82,11 @@ pub(crate) fn awaited(page: &mut Page, selector: &str) -> Result<Element> {
             Ok(None) => {}
             // The document went on to another while we looked.
             Err(error) if evaluate::lost_its_document(&error) => {}
-            Err(error) => return Err(error.context(format_args!("Waiting for selector `{selector}` failed"))),
+            Err(error) if Instant::now() < ends => {
+                return Err(error.context(format_args!("Waiting for selector `{selector}` failed")));
+            }
+            // The time ran out while we looked.
+            Err(_) => {}
         }
         if Instant::now() + PAUSE >= ends {
             let waited = ends.saturating_duration_since(started).as_millis();

@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::process::Command;
 
-use kennel_tests::{Chromium, Home, Pages};
+use kennel_tests::web::WebServer;
+use kennel_tests::{Chromium, Home, pages};
 use serde_json::{Value, json};
 
 use crate::server::{Server, npm};
 
 /// The pages that both sides open, and the browser of ours. The reference starts its own.
 pub(crate) struct Browser {
-    pages: Pages,
+    pages: WebServer,
     chromium: Chromium,
     _home: Home,
 }
@@ -18,7 +19,7 @@ pub(crate) struct Browser {
 impl Browser {
     pub(crate) fn start() -> Self {
         let home = Home::new("differential-browser");
-        let pages = Pages::start(&[
+        let pages = pages(&[
             ("/form", include_str!("browser-form.html")),
             ("/other", "<!doctype html><title>Other</title><link rel=icon href='data:,'><p id=p>other</p>"),
         ]);
@@ -32,11 +33,9 @@ impl Server for Browser {
 
     fn reference(&self, home: &Home, _: &Path) -> Command {
         let mut command = npm("server-puppeteer");
-        let args = ["--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-dev-shm-usage"];
         command
             .env("PUPPETEER_EXECUTABLE_PATH", Chromium::script(&home.folder("reference-browser")))
-            .env("PUPPETEER_LAUNCH_OPTIONS", json!({ "headless": "shell", "args": args }).to_string())
-            .env("ALLOW_DANGEROUS", "true")
+            .env("PUPPETEER_LAUNCH_OPTIONS", json!({ "headless": "shell" }).to_string())
             .env("TMPDIR", home.folder("reference-profile"));
         command
     }
