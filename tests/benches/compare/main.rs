@@ -9,6 +9,7 @@ mod server;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
+use kennel_tests::network::{self, in_own_network_again};
 use kennel_tests::{Client, process};
 use serde_json::{Value, json};
 
@@ -18,6 +19,8 @@ use crate::server::{Prepared, Server};
 const STARTS: usize = 7;
 /// Calls of each side, in turns, after as many as a tenth that are not counted.
 const CALLS: usize = 200;
+/// A row is called no longer than this, but for a fifth of the calls.
+const CALLING: Duration = Duration::from_secs(60);
 /// After this nothing of the start is still going on.
 const SETTLED: Duration = Duration::from_secs(1);
 
@@ -54,9 +57,10 @@ impl Side {
 
     fn call(&mut self, client: &Client, params: &Value) {
         let begun = Instant::now();
-        let result = client.request("tools/call", params.clone()).expect("the call is answered");
+        let answer = client.request("tools/call", params.clone());
         self.calls.push(begun.elapsed());
-        assert_ne!(result["isError"], true, "a typical call is one that works: {result}");
+        let works = answer.as_ref().is_ok_and(|result| result["isError"] != true);
+        assert!(works, "a typical call is one that works: {answer:?}\n{}", client.stderr());
     }
 }
 
@@ -72,7 +76,12 @@ fn measure(prepared: &Prepared<'_>) -> [Side; 2] {
             side.rest(client);
         }
         let Some(params) = prepared.call() else { continue };
+        let begun = Instant::now();
         for turn in 0..CALLS + CALLS / 10 {
+            if begun.elapsed() > CALLING && turn > CALLS / 5 {
+                break;
+            }
+            std::thread::sleep(prepared.pause());
             for (side, client) in sides.iter_mut().zip(&clients) {
                 side.call(client, &params);
                 if turn < CALLS / 10 {
@@ -97,38 +106,55 @@ fn time(duration: Option<Duration>) -> String {
     }
 }
 
+/// Measures and prints one row. False when the plugin does not win memory and start.
+fn row(server: &Server) -> bool {
+    let prepared = Prepared::new(server);
+    let [theirs, ours] = measure(&prepared);
+    let memory = [&theirs, &ours].map(|side| median(&side.resident));
+    let start = [&theirs, &ours].map(|side| median(&side.starts));
+    let call = [&theirs, &ours].map(|side| median(&side.calls));
+    println!(
+        "| `{}`, {} | {} | **{}** | {} | **{}** | {} | {} | {} |",
+        server.plugin,
+        server.original(),
+        mib(memory[0]),
+        mib(memory[1]),
+        time(start[0]),
+        time(start[1]),
+        time(call[0]),
+        time(call[1]),
+        prepared.rights(),
+    );
+    memory[1] < memory[0] && start[1] < start[0]
+}
+
+/// The same in a network of its own, where the services of the internet are this machine.
+fn row_in_own_network(server: &Server) -> bool {
+    let Some(mut again) = in_own_network_again() else { return false };
+    again.arg(&server.plugin).status().is_ok_and(|done| done.success())
+}
+
 fn main() -> ExitCode {
     // `cargo bench` adds `--bench`; anything else chooses rows by the plugin's name.
     let only: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    println!("| plugin, for | memory, idle | plugin | start | plugin | a call | plugin | the plugin holds |");
-    println!("|---|---|---|---|---|---|---|---|");
     let servers = Server::all();
-    let mut lost = Vec::new();
-    for server in servers.iter().filter(|server| only.is_empty() || only.contains(&server.plugin)) {
-        let prepared = Prepared::new(server);
-        let [theirs, ours] = measure(&prepared);
-        let memory = [&theirs, &ours].map(|side| median(&side.resident));
-        let start = [&theirs, &ours].map(|side| median(&side.starts));
-        let call = [&theirs, &ours].map(|side| median(&side.calls));
+    let chosen = servers.iter().filter(|server| only.is_empty() || only.contains(&server.plugin));
+    if !network::inside() {
         println!(
-            "| `{}`, {} | {} | **{}** | {} | **{}** | {} | {} | {} |",
-            server.plugin,
-            server.original(),
-            mib(memory[0]),
-            mib(memory[1]),
-            time(start[0]),
-            time(start[1]),
-            time(call[0]),
-            time(call[1]),
-            prepared.rights(),
+            "| plugin, for | memory, idle | plugin | start | plugin | a call | plugin | the plugin holds |"
         );
-        if memory[1] >= memory[0] || start[1] >= start[0] {
+        println!("|---|---|---|---|---|---|---|---|");
+    }
+    let mut lost = Vec::new();
+    for server in chosen {
+        let elsewhere = server.asks_the_internet() && !network::inside();
+        if !(if elsewhere { row_in_own_network(server) } else { row(server) }) {
             lost.push(server.plugin.as_str());
         }
     }
     if lost.is_empty() {
         return ExitCode::SUCCESS;
     }
-    eprintln!("memory or start is not better: {}", lost.join(", "));
+    eprintln!("not measured, or memory or start is not better: {}", lost.join(", "));
     ExitCode::FAILURE
 }

@@ -2,11 +2,11 @@
 //! It must not measure.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
-use kennel_tests::site::{Page, Site};
-use kennel_tests::{Client, Home, Postgres, clients_dir, node, python, python_mcp1};
+use kennel_tests::web::{Answer, WebServer};
+use kennel_tests::{Chromium, Client, Home, Names, Postgres, clients_dir, node, python, python_mcp1};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -33,6 +33,7 @@ pub(crate) struct Server {
     files: BTreeMap<String, String>,
     shell: Option<String>,
     beside: Option<Service>,
+    internet: Option<Internet>,
     #[serde(default)]
     grants: String,
     call: Option<Call>,
@@ -46,39 +47,76 @@ enum Service {
     Site,
     /// A PostgreSQL with one table of ten rows, `people`.
     Postgres,
+    /// The same site, and a Chromium for our plugin: the original starts its own.
+    Chromium,
 }
+
+/// A service of the internet, under its own names, in a network where every address is this machine.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Internet {
+    hosts: Vec<String>,
+    /// For a method and a path: what is answered, as JSON.
+    answers: BTreeMap<String, Value>,
+}
+
+/// An address of the world, which is this machine's here.
+const PUBLIC: &str = "93.184.215.14";
 
 /// One that runs.
 enum Running {
-    Site(Site),
+    Site(WebServer),
     Postgres(Postgres),
+    Chromium(WebServer, Chromium),
+    Internet(WebServer, #[expect(dead_code, reason = "it answers while it is there")] Names),
 }
 
 impl Service {
-    fn start(self) -> Running {
+    fn start(self, home: &Home) -> Running {
         match self {
-            Self::Site => Running::Site(Site::start(|asked| match asked.target.as_str() {
-                "/article" => Page::of("text/html", ARTICLE),
-                _ => Page::status(404),
-            })),
+            Self::Site => Running::Site(site()),
             Self::Postgres => Running::Postgres(Postgres::start(PEOPLE)),
+            Self::Chromium => Running::Chromium(site(), Chromium::start(&home.folder("profile"))),
         }
+    }
+}
+
+fn site() -> WebServer {
+    WebServer::clear(|asked| match asked.target.as_str() {
+        "/article" => Answer::status(200).header("content-type", "text/html").body(ARTICLE),
+        _ => Answer::status(404),
+    })
+}
+
+impl Internet {
+    fn start(&self) -> Running {
+        let names = Names::start();
+        for host in &self.hosts {
+            names.set(host, &[&[PUBLIC]]);
+        }
+        let answers = self.answers.clone();
+        Running::Internet(
+            WebServer::tls_at("0.0.0.0:443", &self.hosts, move |asked| match answers.get(&asked.line()) {
+                Some(answer) => Answer::json(answer),
+                None => Answer::failure(404, &Value::Null),
+            }),
+            names,
+        )
     }
 }
 
 impl Running {
-    fn url(&self) -> String {
+    /// What stands in texts for the names in braces.
+    fn places(&self, home: &Home) -> Vec<(&'static str, String)> {
         match self {
-            Self::Site(site) => site.url(),
-            Self::Postgres(server) => server.url("trusting"),
-        }
-    }
-
-    /// Host and port.
-    fn at(&self) -> String {
-        match self {
-            Self::Site(site) => site.url().replace("http://", ""),
-            Self::Postgres(server) => server.at(),
+            Self::Site(site) => vec![("url", site.url()), ("at", site.authority())],
+            Self::Postgres(server) => vec![("url", server.url("trusting")), ("at", server.at())],
+            Self::Chromium(site, browser) => {
+                let script = Chromium::script(&home.folder("browser")).display().to_string();
+                vec![("url", site.url()), ("at", browser.address()), ("chromium", script)]
+            }
+            // It has its own names.
+            Self::Internet(..) => Vec::new(),
         }
     }
 }
@@ -93,6 +131,8 @@ const PEOPLE: &str =
 struct Call {
     tool: String,
     arguments: Value,
+    #[serde(default)]
+    pause: f64,
 }
 
 impl Server {
@@ -108,19 +148,25 @@ impl Server {
         let npm = self.npm.as_ref().map(|name| format!("npm `{name}`"));
         npm.or_else(|| pypi.map(|name| format!("PyPI `{name}`"))).expect("a row names its package")
     }
+
+    /// Whether it has to be measured in a network of its own, because it asks a service of the internet.
+    pub(crate) fn asks_the_internet(&self) -> bool {
+        self.internet.is_some()
+    }
 }
 
 /// A row whose plugin is compiled and approved, and whose files are there.
 pub(crate) struct Prepared<'a> {
     server: &'a Server,
     home: Home,
-    root: PathBuf,
     beside: Option<Running>,
+    /// Names in braces and what stands for them.
+    places: Vec<(&'static str, String)>,
 }
 
 impl<'a> Prepared<'a> {
     pub(crate) fn new(server: &'a Server) -> Self {
-        let home = Home::new("compare");
+        let home = Home::new("compare").env("KEY", "key-of-this-machine");
         let root = home.folder("files");
         for (name, text) in &server.files {
             std::fs::write(root.join(name), text).unwrap();
@@ -129,21 +175,33 @@ impl<'a> Prepared<'a> {
             let done = Command::new("sh").args(["-eu", "-c", line]).current_dir(&root).status().unwrap();
             assert!(done.success(), "`{line}` for `{}`: {done}", server.plugin);
         }
-        let beside = server.beside.map(Service::start);
-        let prepared = Self { server, home, root, beside };
+        let beside = match &server.internet {
+            Some(internet) => Some(internet.start()),
+            None => server.beside.map(|service| service.start(&home)),
+        };
+        let mut places = beside.as_ref().map(|beside| beside.places(&home)).unwrap_or_default();
+        places.push(("root", root.to_str().expect("a text").to_owned()));
+        let prepared = Self { server, home, beside, places };
         let plugin = &server.plugin;
         prepared.home.plugin(plugin);
         let grants = prepared.placed(&server.grants);
-        prepared.home.config(&format!("[plugins.{plugin}]\nprefix = \"\"\n{grants}")).approve();
+        let trust = prepared.with_certificate().map(WebServer::trust).unwrap_or_default();
+        prepared.home.config(&format!("{trust}[plugins.{plugin}]\nprefix = \"\"\n{grants}")).approve();
         prepared
     }
 
-    fn placed(&self, text: &str) -> String {
-        let text = text.replace("{root}", self.root.to_str().expect("a text"));
+    /// The server whose certificate both sides have to trust.
+    fn with_certificate(&self) -> Option<&WebServer> {
         match &self.beside {
-            Some(beside) => text.replace("{url}", &beside.url()).replace("{at}", &beside.at()),
-            None => text,
+            Some(Running::Internet(server, _)) => Some(server),
+            _ => None,
         }
+    }
+
+    fn placed(&self, text: &str) -> String {
+        self.places
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
     }
 
     /// Starts the original (0) or Kennel with the plugin (1).
@@ -171,6 +229,9 @@ impl<'a> Prepared<'a> {
             .args(server.arguments.iter().map(|argument| self.placed(argument)))
             .envs(server.env.iter().map(|(name, value)| (name, self.placed(value))))
             .current_dir(self.home.folder("user"));
+        if let Some(authority) = self.with_certificate().and_then(WebServer::certificate) {
+            command.env("NODE_EXTRA_CA_CERTS", &authority).env("SSL_CERT_FILE", &authority);
+        }
         command
     }
 
@@ -181,15 +242,22 @@ impl<'a> Prepared<'a> {
         Some(Client::call_params(&call.tool, &arguments))
     }
 
+    /// The time between two calls, for an original that allows itself only so many.
+    pub(crate) fn pause(&self) -> Duration {
+        self.server.call.as_ref().map_or(Duration::ZERO, |call| Duration::from_secs_f64(call.pause))
+    }
+
     /// What the plugin holds, as `kennel list` says it.
     pub(crate) fn rights(&self) -> String {
         let listed = self.home.kennel(["list", "--format", "json"]).success().json();
         let holds = listed["plugins"][0]["holds"].as_array().expect("a list").clone();
         let words: Vec<_> = holds.iter().filter_map(Value::as_str).collect();
-        let mut said = words.join("; ").replace(self.root.to_str().expect("a text"), "/folder");
-        if let Some(beside) = &self.beside {
-            said = said.replace(&beside.at(), "127.0.0.1:PORT");
-        }
+        // What is this run's alone is not the row's.
+        let said = self.places.iter().fold(words.join("; "), |said, (name, value)| match *name {
+            "root" => said.replace(value, "/folder"),
+            "at" => said.replace(value, "127.0.0.1:PORT"),
+            _ => said,
+        });
         if said.is_empty() { "nothing".to_owned() } else { said }
     }
 }
