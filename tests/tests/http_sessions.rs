@@ -7,7 +7,8 @@
 use std::time::{Duration, Instant};
 
 use kennel_tests::{
-    Home, HttpConnection, HttpRequest, HttpResponse, HttpServer, cpu_time, initialize_message, modern_request,
+    Home, HttpConnection, HttpRequest, HttpResponse, HttpServer, SseEvent, cpu_time, initialize_message,
+    modern_request,
 };
 use serde_json::{Value, json};
 
@@ -269,12 +270,6 @@ fn changes_are_told_on_the_sessions_own_stream() {
     assert!(first.is_stream());
     let mut second = session.stream();
     assert!(messages_until_end(first).is_empty(), "the first stream is over");
-    let next = |stream: &mut HttpResponse| loop {
-        let event = stream.event().expect("a message");
-        if !event.data.is_empty() {
-            return event;
-        }
-    };
     session.call(&json!(1), "trial__cry_wolf", &json!({})).answer();
     home.plugin_as("trial", "another");
     home.config("[plugins.trial]\ntrust = \"dev\"\n[plugins.another]\ntrust = \"dev\"\n");
@@ -285,6 +280,80 @@ fn changes_are_told_on_the_sessions_own_stream() {
     std::fs::remove_file(home.plugin_path("another")).unwrap();
     let mut third = session.resume(&event.id.unwrap());
     assert_eq!(next(&mut third).json()["method"], "notifications/tools/list_changed");
+}
+
+/// Whoever is told that a stream is open misses nothing from then on, whatever it asked for.
+#[test]
+fn a_change_stream_tells_of_all_since_it_was_acknowledged() {
+    let home = Home::new("http-listen");
+    home.plugin("chores")
+        .config("[plugins.chores]\ntrust = \"dev\"\n[plugins.chores.limits]\nfuel = \"100G\"\n");
+    let server = served(&home, &[]);
+    let listen = "subscriptions/listen";
+    let meta = json!({
+        "io.modelcontextprotocol/clientCapabilities": { "extensions": { "io.modelcontextprotocol/tasks": {} } }
+    });
+    let ask = |id: u32, method: &str, mut params: Value| {
+        params["_meta"] = meta.clone();
+        server.modern(&json!(id), method, params)
+    };
+    let begun =
+        ask(1, "tools/call", call("chores__chore", json!({ "ms": 500, "say": "told" }))).answer()["result"]
+            .clone();
+    assert_eq!(begun["resultType"], "task", "{begun}");
+    let task = &begun["taskId"];
+    let mut stream = ask(
+        2,
+        listen,
+        json!({ "notifications": {
+            "toolsListChanged": true,
+            "resourceSubscriptions": ["nobody:///1", "chore:///1"],
+            "taskIds": ["no-such", task],
+        } }),
+    );
+    assert_eq!((stream.status, stream.is_stream()), (200, true));
+    let acknowledged = next(&mut stream).json();
+    assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged", "{acknowledged}");
+    assert_eq!(
+        acknowledged["params"]["notifications"],
+        json!({ "toolsListChanged": true, "resourceSubscriptions": ["chore:///1"], "taskIds": [task] }),
+    );
+    ask(3, "tools/call", call("chores__shuffle", json!({ "list": "tools" }))).answer();
+    ask(4, "tools/call", call("chores__touch", json!({ "uri": "chore:///1" }))).answer();
+    let mut awaited =
+        vec!["notifications/tools/list_changed", "notifications/resources/updated", "notifications/tasks"];
+    while !awaited.is_empty() {
+        let note = next(&mut stream).json();
+        let params = &note["params"];
+        assert_eq!(params["_meta"]["io.modelcontextprotocol/subscriptionId"], 2, "{note}");
+        if note["method"] != "notifications/tasks" || params["status"] == "completed" {
+            awaited.retain(|method| *method != note["method"]);
+        }
+    }
+
+    // The header is held against what the client sent, and the name that the library is given is no method.
+    let request = modern_request(&json!(5), listen, json!({ "notifications": {} })).without("Mcp-Method");
+    let refused = server.send(&request.clone().header("Mcp-Method", "tools/list"));
+    assert_eq!(refused.status, 400);
+    let said = refused.text();
+    assert!(said.contains("does not match body method `subscriptions/listen`"), "{said}");
+    assert_eq!(server.send(&request).status, 400);
+    let unknown = server.modern(&json!(6), "kennel/listen", json!({ "notifications": {} })).answer();
+    assert_eq!(unknown["error"]["code"], -32601, "{unknown}");
+    // An older client has none.
+    let older = server.session().ask(&json!(7), listen, json!({ "notifications": {} })).answer();
+    assert_eq!(older["error"]["code"], -32601, "{older}");
+}
+
+/// The next event that carries a message.
+#[track_caller]
+fn next(stream: &mut HttpResponse) -> SseEvent {
+    loop {
+        let event = stream.event().expect("a message");
+        if !event.data.is_empty() {
+            return event;
+        }
+    }
 }
 
 fn messages_until_end(mut response: HttpResponse) -> Vec<Value> {

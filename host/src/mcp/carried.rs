@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use rmcp::model::SubscriptionFilter;
 use rmcp::service::{RequestContext, RoleServer};
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +13,16 @@ use crate::catalog::api::Arguments;
 /// them.
 #[derive(Clone, Debug)]
 pub struct RawArguments(pub Arguments);
+
+/// A `subscriptions/listen`. The library acknowledges a stream before anybody hears for it, and knows no streams of
+/// tasks, so it is given such a request as one that it does not know.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// What the client wants to hear of.
+    pub filter: SubscriptionFilter,
+    /// The tasks it wants to hear of, when it says that it does.
+    pub tasks: Option<Vec<String>>,
+}
 
 /// Who calls, where the transport knows. Stable and opaque; what belongs to one caller is kept from every other.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,17 +1,17 @@
 //! What is known of the client behind a request: from the request itself, or from the handshake before. Trusts
 //! none of it: a client's own name decides nothing but whose notes are whose.
 
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use rmcp::model::{ClientCapabilities, InitializeRequestParams};
 use rmcp::service::{RequestContext, RoleServer};
+use tokio::sync::broadcast;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::carried::{Alone, Caller, Detached, MayApprove, carried};
 use super::{convert, events};
-use crate::catalog::api::{CallInfo, ClientCan, ClientFacts, Session, Sessions};
+use crate::catalog::api::{CallInfo, Change, ClientCan, ClientFacts, Session, Sessions};
 use crate::catalog::types::LogLevel;
 
 /// How long a newer client may make no call that could ask before what its person allowed for the session is over. Over
@@ -22,7 +22,8 @@ const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 pub(super) struct Client {
     facts: RwLock<ClientFacts>,
     pub(super) level: Mutex<Option<LogLevel>>,
-    pub(super) told: AtomicBool,
+    /// What it is to be told from its handshake on, until the telling begins.
+    untold: OnceLock<Mutex<Option<broadcast::Receiver<Change>>>>,
     /// What the person behind a session of HTTP said, which ends with it.
     session: Arc<Session>,
     pub(super) gone: CancellationToken,
@@ -36,17 +37,28 @@ impl Client {
         Self {
             facts: RwLock::default(),
             level: Mutex::default(),
-            told: AtomicBool::new(false),
+            untold: OnceLock::new(),
             session: Arc::default(),
             _gone_with_this: gone.clone().drop_guard(),
             gone,
         }
     }
 
-    /// Keeps what an older client says of itself once.
-    pub(super) fn introduced(&self, request: &InitializeRequestParams) {
+    /// Keeps what an older client says of itself once, and the `changes` from now on.
+    pub(super) fn introduced(
+        &self,
+        request: &InitializeRequestParams,
+        changes: impl FnOnce() -> broadcast::Receiver<Change>,
+    ) {
+        self.untold.get_or_init(|| Mutex::new(Some(changes())));
         *self.facts.write().unwrap_or_else(PoisonError::into_inner) =
             facts(Some(&request.client_info.name), &request.capabilities);
+    }
+
+    /// The changes since the handshake; once, because a client may say twice that it is ready and shall hear of a change
+    /// once.
+    pub(super) fn untold(&self) -> Option<broadcast::Receiver<Change>> {
+        self.untold.get()?.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// What goes with a call, and the receiving end of its events.

@@ -4,8 +4,6 @@
 // Log levels and subscriptions by request are deprecated in the protocol; older clients have nothing else.
 #![expect(deprecated)]
 
-use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock, PoisonError};
 
 use rmcp::ServerHandler;
@@ -17,21 +15,20 @@ use rmcp::model::{
     ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, PromptsCapability,
     ReadResourceRequestParams, ReadResourceResponse, Reference, ResourcesCapability, ResultType,
     ServerCapabilities, ServerConfig, SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestParams,
-    SubscriptionFilter, TASKS_EXTENSION_ID, Tool, ToolsCapability, UnsubscribeRequestParams,
-    UpdateTaskParams,
+    TASKS_EXTENSION_ID, Tool, ToolsCapability, UnsubscribeRequestParams, UpdateTaskParams,
 };
-use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
+use rmcp::service::{NotificationContext, RequestContext, RoleServer};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::calls::{Ended, unless_cancelled};
+use super::carried::{Listen, carried};
 use super::client::{Client, is_modern};
 use super::lists::{Listed, Lists};
 use super::options::Options;
 use super::questions::seal::Seals;
-use super::streams::Stream;
-use super::subscribed::{MAX_SUBSCRIPTIONS, Subscribed};
-use super::tasks::{MayBeTask, Table, TaskIds};
+use super::subscribed::Subscribed;
+use super::tasks::{MayBeTask, Table};
 use super::{askable, changes, convert, error, events, pages};
 use crate::catalog::api::{Backend, Sessions};
 use crate::catalog::types::{CompletionCall, Reference as About};
@@ -132,15 +129,6 @@ const SERVER_TTL: u64 = 300_000;
 /// How long a list of resources may be kept, in milliseconds: as long as the catalog itself keeps it.
 const LIVE_TTL: u64 = 1_000;
 
-/// As much of a filter as is taken.
-pub(super) fn accepted(mut filter: SubscriptionFilter) -> SubscriptionFilter {
-    if let Some(uris) = &mut filter.resource_subscriptions {
-        // What the library compares these with costs the square of their number.
-        uris.truncate(MAX_SUBSCRIPTIONS);
-    }
-    filter
-}
-
 /// What a newer client is told with a result that it may keep: who made it, for how long and for whom.
 fn to_keep(
     context: &RequestContext<RoleServer>,
@@ -193,21 +181,15 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         let mut result = self.negotiate_initialize(&request)?;
         // The extension is not for these.
         result.capabilities.extensions = None;
-        self.client.introduced(&request);
+        self.client.introduced(&request, || self.backend.changes());
         context.peer.set_peer_info(request.with_protocol_version(result.protocol_version.clone()));
         Ok(result)
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        // A client may say it twice; it shall hear of a change once.
-        if !self.client.told.swap(true, Ordering::Relaxed) {
-            let tell = changes::tell_peer(
-                self.backend.changes(),
-                context.peer,
-                self.subscribed.uris(),
-                self.client.gone.clone(),
-            );
-            tokio::spawn(tell);
+        if let Some(changes) = self.client.untold() {
+            let (subscribed, gone) = (self.subscribed.uris(), self.client.gone.clone());
+            tokio::spawn(changes::tell_peer(changes, context.peer, subscribed, gone));
         }
     }
 
@@ -400,19 +382,6 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         unless_cancelled(&context, call).await?.map_err(|failure| error::of_resource(failure, false))
     }
 
-    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        Some(accepted(requested.clone()))
-    }
-
-    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        let request = context.request_context();
-        let (info, _) = self.client.call_info(request);
-        let caller = self.client.caller(request);
-        let stream = Stream::new(request, context.accepted().clone(), BTreeSet::new(), caller);
-        stream.tell(&self.backend, info, &self.shared.tasks, &self.shared.closing).await;
-        Ok(())
-    }
-
     async fn get_task(
         &self,
         request: GetTaskParams,
@@ -486,8 +455,8 @@ impl<B: Backend> ServerHandler for KennelHandler<B> {
         request: CustomRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        if let Some(tasks) = context.extensions.get::<TaskIds>().cloned() {
-            return self.listen_with_tasks(request, tasks, context).await;
+        if let Some(listen) = carried::<Listen>(&context).cloned() {
+            return self.open_stream(listen, &context).await;
         }
         Err(ErrorData::new(
             ErrorCode::METHOD_NOT_FOUND,

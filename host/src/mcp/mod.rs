@@ -21,7 +21,7 @@ pub mod told;
 
 pub use crate::catalog::api::Backend;
 pub use crate::catalog::json;
-pub use carried::{Alone, Caller, Detached, MayApprove, RawArguments};
+pub use carried::{Alone, Caller, Detached, Listen, MayApprove, RawArguments};
 pub use handler::KennelHandler;
 pub use options::Options;
-pub use tasks::{TaskBounds, TaskIds};
+pub use tasks::TaskBounds;

@@ -4,100 +4,137 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use rmcp::ServerHandler as _;
 use rmcp::model::{
-    CustomNotification, GetExtensions, MetaObject, NotificationMetaObject, RequestId, ResultType,
-    ServerNotification, SubscriptionFilter, SubscriptionsListenResultMeta, TaskStatusNotification,
-    TaskStatusNotificationParams,
+    CustomNotification, CustomResult, ErrorData, GetExtensions, MetaObject, NotificationMetaObject,
+    RequestId, ResultType, ServerNotification, SubscriptionFilter, SubscriptionsListenRequestMethod,
+    SubscriptionsListenResultMeta, TaskStatusNotification, TaskStatusNotificationParams,
 };
 use rmcp::service::{Peer, RequestContext, RoleServer};
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::broadcast::{self, error::RecvError};
-use tokio_util::sync::CancellationToken;
 
+use super::carried::Listen;
 use super::changes::Batch;
-use super::subscribed::Subscribed;
+use super::client::{is_modern, takes_tasks};
+use super::error;
+use super::handler::{KennelHandler, sign};
+use super::subscribed::{MAX_SUBSCRIPTIONS, Subscribed};
 use super::tasks::Table;
 use crate::catalog::api::{Backend, CallInfo, Change};
 
-/// The result of a stream.
+/// The result of a stream that its client did not close.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Ended {
+struct Ended {
     result_type: ResultType,
     #[serde(rename = "_meta")]
-    pub(super) meta: Option<MetaObject>,
+    meta: Option<MetaObject>,
+}
+
+impl<B: Backend> KennelHandler<B> {
+    /// Opens a change stream, and tells until the client closes it or the server is going.
+    ///
+    /// # Errors
+    /// When the client's era has none, or it asks for tasks and did not declare the extension, or for too many.
+    pub(super) async fn open_stream(
+        &self,
+        Listen { mut filter, tasks }: Listen,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        if !is_modern(context) {
+            return Err(ErrorData::method_not_found::<SubscriptionsListenRequestMethod>());
+        }
+        if tasks.is_some() && !takes_tasks(context) {
+            return Err(error::needs_tasks());
+        }
+        if tasks.as_ref().is_some_and(|tasks| tasks.len() > MAX_SUBSCRIPTIONS) {
+            let text = format!("a stream may tell of {MAX_SUBSCRIPTIONS} tasks; ask for fewer");
+            return Err(ErrorData::invalid_params(text, None));
+        }
+        if let Some(uris) = &mut filter.resource_subscriptions {
+            uris.truncate(MAX_SUBSCRIPTIONS);
+        }
+        let caller = self.client.caller(context);
+        // Of others' it is not even said that they are there.
+        let ours = |id: &String| self.shared.tasks.look(&caller, id).is_some();
+        let tasks = tasks.map(|tasks| tasks.into_iter().filter(ours).collect());
+        let mut stream = Stream {
+            peer: context.peer.clone(),
+            id: context.id.clone(),
+            filter: filter.supported_by(&self.get_info().capabilities),
+            tasks,
+            caller,
+        };
+        let mut ended = stream.ended();
+        let (info, _) = self.client.call_info(context);
+        tokio::select! {
+            () = context.ct.cancelled() => {}
+            () = self.shared.closing.cancelled() => {}
+            () = stream.tell(&self.backend, info, &self.shared.tasks) => {}
+        }
+        sign(context, &mut ended.meta);
+        serde_json::to_value(ended)
+            .map(CustomResult::new)
+            .map_err(|error| ErrorData::internal_error(error.to_string(), None))
+    }
 }
 
 /// One open stream.
-pub(super) struct Stream {
+struct Stream {
     peer: Peer<RoleServer>,
     id: RequestId,
-    cancelled: CancellationToken,
     /// What its client may hear of, apart from tasks.
     filter: SubscriptionFilter,
     /// The caller's own tasks that it wants to hear of.
-    tasks: BTreeSet<String>,
+    tasks: Option<BTreeSet<String>>,
     caller: Arc<str>,
 }
 
 impl Stream {
-    /// The stream that a request opens.
-    pub(super) fn new(
-        context: &RequestContext<RoleServer>,
-        filter: SubscriptionFilter,
-        tasks: BTreeSet<String>,
-        caller: Arc<str>,
-    ) -> Self {
-        let (peer, id) = (context.peer.clone(), context.id.clone());
-        Self { peer, id, cancelled: context.ct.clone(), filter, tasks, caller }
+    /// Never ends: the stream is the client's to close, also when it hears nothing any longer.
+    async fn tell<B: Backend>(&mut self, backend: &B, info: CallInfo, tasks: &Table) {
+        let changes = (backend.changes(), tasks.changes());
+        let subscribed = Subscribed::nothing(backend);
+        backend.ready().await;
+        self.subscribe(&subscribed, info).await;
+        // Not before: whoever is told that the stream is open misses nothing that happens from then on.
+        if self.acknowledge().await {
+            self.tell_all(changes, tasks).await;
+        }
+        std::future::pending().await
     }
 
-    /// Says what the stream will tell of. The library does that for streams without tasks, of which it knows
-    /// nothing.
-    pub(super) async fn acknowledge(&self) -> bool {
+    /// Subscribes to resources. What nobody has now is left out: nothing will be told of it.
+    async fn subscribe<B: Backend>(&mut self, subscribed: &Subscribed<B>, info: CallInfo) {
+        let mut uris = Vec::new();
+        for uri in self.filter.resource_subscriptions.take().into_iter().flatten() {
+            match subscribed.add(&uri, info.clone()).await {
+                Ok(()) => uris.push(uri),
+                Err(failure) => tracing::debug!("nothing will be told of {uri:?}: {failure}"),
+            }
+        }
+        self.filter.resource_subscriptions = (!uris.is_empty()).then_some(uris);
+    }
+
+    /// Says what the stream will tell of.
+    async fn acknowledge(&self) -> bool {
         let mut accepted = json!(self.filter);
-        accepted["taskIds"] = json!(self.tasks);
+        if let Some(tasks) = &self.tasks {
+            accepted["taskIds"] = json!(tasks);
+        }
         let method = "notifications/subscriptions/acknowledged";
         let note = CustomNotification::new(method, Some(json!({ "notifications": accepted })));
         self.send(ServerNotification::CustomNotification(note)).await
     }
 
-    /// The result with which a stream ends that its client did not close.
-    pub(super) fn ended(&self) -> Ended {
+    fn ended(&self) -> Ended {
         let mut meta = MetaObject::new();
         for (key, value) in SubscriptionsListenResultMeta::new(self.id.clone()).iter() {
             meta.insert(key.clone(), value.clone());
         }
         Ended { result_type: ResultType::COMPLETE, meta: Some(meta) }
-    }
-
-    /// Tells until the client closes the stream or the server is `closing`.
-    pub(super) async fn tell<B: Backend>(
-        self,
-        backend: &B,
-        info: CallInfo,
-        tasks: &Table,
-        closing: &CancellationToken,
-    ) {
-        let changes = (backend.changes(), tasks.changes());
-        let subscribed = Subscribed::nothing(backend);
-        tokio::select! {
-            () = self.cancelled.cancelled() => {}
-            () = closing.cancelled() => {}
-            () = async {
-                backend.ready().await;
-                for uri in self.filter.resource_subscriptions.iter().flatten() {
-                    // What nobody has now is left out: nothing will be told of it.
-                    if let Err(failure) = subscribed.add(uri, info.clone()).await {
-                        tracing::debug!("nothing will be told of {uri:?}: {failure}");
-                    }
-                }
-                self.tell_all(changes, tasks).await;
-                // The client does not hear any longer, but the stream is its to close.
-                std::future::pending::<()>().await;
-            } => {}
-        }
     }
 
     async fn tell_all(
@@ -119,8 +156,8 @@ impl Stream {
                         true
                     }
                 },
-                changed = of_tasks.recv(), if !self.tasks.is_empty() => match changed {
-                    Ok(id) if self.tasks.contains(&*id) => self.tell_task(tasks, &id).await,
+                changed = of_tasks.recv(), if self.tasks.is_some() => match changed {
+                    Ok(id) if self.tells_of(&id) => self.tell_task(tasks, &id).await,
                     Ok(_) => true,
                     Err(RecvError::Lagged(_)) => self.tell_tasks(tasks).await,
                     Err(RecvError::Closed) => return,
@@ -148,8 +185,12 @@ impl Stream {
         true
     }
 
+    fn tells_of(&self, task: &str) -> bool {
+        self.tasks.as_ref().is_some_and(|tasks| tasks.contains(task))
+    }
+
     async fn tell_tasks(&self, tasks: &Table) -> bool {
-        for id in &self.tasks {
+        for id in self.tasks.iter().flatten() {
             if !self.tell_task(tasks, id).await {
                 return false;
             }

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use rmcp::model::{
     CancelledNotification, CancelledNotificationParam, ClientJsonRpcMessage, ClientNotification,
     ClientRequest, CustomNotification, CustomRequest, ErrorCode, InitializedNotification, JsonObject,
-    JsonRpcMessage, LoggingLevel, MetaObject, Notification, NotificationMetaObject, NumberOrString,
-    ProgressToken, Request, RequestId, RequestMetaObject, RequestNoParam, RequestOptionalParam,
-    RootsListChangedNotification,
+    JsonRpcMessage, JsonRpcRequest, LoggingLevel, MetaObject, Notification, NotificationMetaObject,
+    NumberOrString, ProgressToken, Request, RequestId, RequestMetaObject, RequestNoParam,
+    RequestOptionalParam, RootsListChangedNotification, SubscriptionsListenRequest,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -23,7 +23,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::mcp::json::{self, JsonFault};
-use crate::mcp::{RawArguments, TaskIds};
+use crate::mcp::{Listen, RawArguments};
 
 /// Largest message by default, in bytes.
 pub const MAX_MESSAGE: usize = 16 << 20;
@@ -262,13 +262,11 @@ fn request(method: &str, params: Option<&str>) -> Result<(ClientRequest, bool), 
         "resources/read" => R::ReadResourceRequest(params.required()?),
         "resources/subscribe" => R::SubscribeRequest(params.required()?),
         "resources/unsubscribe" => R::UnsubscribeRequest(params.required()?),
-        "subscriptions/listen" => {
+        LISTEN => {
             let tasks = params.task_ids()?;
-            let mut listen = params.required().map(R::SubscriptionsListenRequest)?;
-            if let Some(tasks) = tasks {
-                rmcp::model::GetExtensions::extensions_mut(&mut listen).insert(tasks);
-            }
-            listen
+            let mut listen: SubscriptionsListenRequest = params.required()?;
+            listen.extensions.insert(Listen { filter: listen.params.notifications.clone(), tasks });
+            R::SubscriptionsListenRequest(listen)
         }
         // The extension is for the stateless era; to any other it is unknown.
         "tasks/get" if stateless => R::GetTaskRequest(params.required()?),
@@ -357,22 +355,26 @@ fn notification(method: &str, params: Option<&str>) -> Admitted {
     Admitted::Notification(Box::new(notification))
 }
 
-/// The request as the library is to have it: it knows no change streams of tasks, and would acknowledge one without
-/// them.
+/// The method of a change stream.
+pub const LISTEN: &str = "subscriptions/listen";
+/// By which the library is given it ([`Listen`] says why). From a client it means nothing: what counts is in the extensions.
+pub const LISTEN_FOR_LIBRARY: &str = "kennel/listen";
+
+/// The message as the library is to have it.
 #[must_use]
 pub fn for_library(message: ClientJsonRpcMessage) -> ClientJsonRpcMessage {
-    use rmcp::model::GetExtensions as _;
-    let rmcp::model::JsonRpcMessage::Request(mut request) = message else { return message };
-    if matches!(request.request, ClientRequest::SubscriptionsListenRequest(_))
-        && request.request.extensions().get::<TaskIds>().is_some()
-        && let ClientRequest::SubscriptionsListenRequest(listen) = request.request
-    {
-        let params = serde_json::to_value(&listen.params).ok();
-        let mut custom = CustomRequest::new("subscriptions/listen", params);
-        custom.extensions = listen.extensions;
-        request.request = ClientRequest::CustomRequest(custom);
+    match message {
+        JsonRpcMessage::Request(JsonRpcRequest {
+            id,
+            request: ClientRequest::SubscriptionsListenRequest(listen),
+            ..
+        }) => {
+            let mut custom = CustomRequest::new(LISTEN_FOR_LIBRARY, None);
+            custom.extensions = listen.extensions;
+            ClientJsonRpcMessage::request(ClientRequest::CustomRequest(custom), id)
+        }
+        other => other,
     }
-    ClientJsonRpcMessage::Request(request)
 }
 
 /// The params of a message, their `_meta` apart.
@@ -401,13 +403,13 @@ impl Params {
     }
 
     /// The tasks in the filter of a change stream.
-    fn task_ids(&mut self) -> Result<Option<TaskIds>, String> {
+    fn task_ids(&mut self) -> Result<Option<Vec<String>>, String> {
         let filter = self.rest.get_mut("notifications").and_then(Value::as_object_mut);
         match filter.and_then(|filter| filter.shift_remove("taskIds")) {
             None => Ok(None),
-            Some(ids) => serde_json::from_value(ids)
-                .map(|ids| Some(TaskIds(ids)))
-                .map_err(|_| "taskIds must be a list of strings".into()),
+            Some(ids) => {
+                serde_json::from_value(ids).map(Some).map_err(|_| "taskIds must be a list of strings".into())
+            }
         }
     }
 

@@ -206,6 +206,8 @@ impl Backend for Native {
         if !uri.starts_with("mem:") {
             return Err(CallFailure::NotFound(uri.into()));
         }
+        // As a guest takes its time.
+        tokio::time::sleep(Duration::from_millis(20)).await;
         self.0.subscriptions.lock().unwrap().push(format!("+{uri}"));
         Ok(())
     }

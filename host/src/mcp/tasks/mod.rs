@@ -9,8 +9,3 @@ pub(super) use run::{AsTask, Entered};
 pub(super) use serve::MayBeTask;
 pub(super) use table::Table;
 pub use table::TaskBounds;
-
-/// The tasks of which a client wants to hear on a change stream, put into the request's extensions by the front door:
-/// the library's filter does not know them.
-#[derive(Clone, Debug)]
-pub struct TaskIds(pub Vec<String>);

@@ -1,21 +1,15 @@
-//! The methods of the extension, and the question whether a call may become a task. Knows the protocol; how tasks run
-//! and stand is elsewhere.
+//! The question whether a call may become a task. Knows the protocol; how tasks run and stand is elsewhere.
 
-use rmcp::model::{
-    CallToolResponse, CustomRequest, CustomResult, ErrorData, SubscriptionsListenRequestParams,
-    TASKS_EXTENSION_ID,
-};
+use rmcp::model::{CallToolResponse, ErrorData, TASKS_EXTENSION_ID};
 use rmcp::service::{RequestContext, RoleServer};
 
-use super::{AsTask, TaskIds};
+use super::AsTask;
 use crate::catalog::api::{Backend, CallFailure};
 use crate::catalog::types::TaskSupport;
 use crate::mcp::askable::{Askable, Tool};
 use crate::mcp::client::{is_modern, takes_tasks};
 use crate::mcp::error;
-use crate::mcp::handler::{KennelHandler, accepted, sign};
-use crate::mcp::streams::Stream;
-use crate::mcp::subscribed::MAX_SUBSCRIPTIONS;
+use crate::mcp::handler::KennelHandler;
 
 /// Whether a call may become a task.
 pub(in crate::mcp) enum MayBeTask {
@@ -55,41 +49,5 @@ impl<B: Backend> KennelHandler<B> {
             },
         };
         call.failed(failure, modern).map(|result| MayBeTask::Refused(CallToolResponse::Complete(result)))
-    }
-
-    /// Opens a change stream with tasks, of which the library knows nothing.
-    ///
-    /// # Errors
-    /// When the client did not declare the extension, or the filter cannot be read.
-    pub(in crate::mcp) async fn listen_with_tasks(
-        &self,
-        request: CustomRequest,
-        TaskIds(ids): TaskIds,
-        context: RequestContext<RoleServer>,
-    ) -> Result<CustomResult, ErrorData> {
-        if !takes_tasks(&context) {
-            return Err(error::needs_tasks());
-        }
-        if ids.len() > MAX_SUBSCRIPTIONS {
-            let text = format!("a stream may tell of {MAX_SUBSCRIPTIONS} tasks; ask for fewer");
-            return Err(ErrorData::invalid_params(text, None));
-        }
-        let params: Option<SubscriptionsListenRequestParams> = request.params_as().ok().flatten();
-        let params = params
-            .ok_or_else(|| ErrorData::invalid_params("subscriptions/listen: the filter is none", None))?;
-        let caller = self.client.caller(&context);
-        // Of others' it is not even said that they are there.
-        let ids = ids.into_iter().filter(|id| self.shared.tasks.look(&caller, id).is_some()).collect();
-        let (info, _) = self.client.call_info(&context);
-        let stream = Stream::new(&context, accepted(params.notifications), ids, caller);
-        if !stream.acknowledge().await {
-            return Err(ErrorData::internal_error("the stream could not be acknowledged", None));
-        }
-        let mut ended = stream.ended();
-        stream.tell(&self.backend, info, &self.shared.tasks, &self.shared.closing).await;
-        sign(&context, &mut ended.meta);
-        serde_json::to_value(ended)
-            .map(CustomResult::new)
-            .map_err(|error| ErrorData::internal_error(error.to_string(), None))
     }
 }

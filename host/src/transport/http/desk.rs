@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::header::{self, Entry};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use rmcp::model::{ClientRequest, ErrorCode};
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ErrorCode};
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 
@@ -20,11 +21,12 @@ use super::body::{Bodies, BodyFault};
 use super::patience::{KEEP_ALIVE, is_stream, patiently};
 use super::plain::{self, Plain};
 use super::sessions::Sessions;
-use crate::mcp::{Backend, Caller, Detached, KennelHandler, RawArguments};
+use crate::mcp::{Backend, Caller, Detached, KennelHandler, Listen, RawArguments};
 use crate::transport::front_door::{self, Admitted, Refusal, id_text};
 
 const SESSION: &str = "mcp-session-id";
 const VERSION: &str = "mcp-protocol-version";
+const METHOD: &str = "mcp-method";
 
 /// The first version whose requests need no session.
 const STATELESS: &str = "2026-07-28";
@@ -65,6 +67,8 @@ struct Message {
     /// Not a change stream, which lasts.
     is_call: bool,
     arguments: Option<RawArguments>,
+    /// What a change stream is to tell of, and the message as the library is to have it.
+    listen: Option<(Listen, Vec<u8>)>,
 }
 
 impl<B: Backend> Desk<B> {
@@ -122,7 +126,15 @@ impl<B: Backend> Desk<B> {
         let plain = Plain::default();
         parts.extensions.insert(plain.clone());
         parts.extensions.insert(Detached::default());
-        let request = Request::from_parts(parts, Full::new(Bytes::from(read.bytes)));
+        let mut body = read.bytes;
+        if stateless
+            && let Some((listen, for_library)) = message.listen
+            && rename_listen(&mut parts)
+        {
+            parts.extensions.insert(listen);
+            body = for_library;
+        }
+        let request = Request::from_parts(parts, Full::new(Bytes::from(body)));
         let (service, place, id) = (self.service.clone(), read.place, message.id);
         let call = async move {
             let response = service.handle(request).await.map(Body::new);
@@ -198,15 +210,34 @@ pub(super) fn no_body(fault: BodyFault, max: usize) -> Response {
     }
 }
 
+/// Names a change stream in the header as its message is named for the library; false when the header names another
+/// method, which the library refuses.
+fn rename_listen(parts: &mut Parts) -> bool {
+    let Entry::Occupied(mut methods) = parts.headers.entry(METHOD) else { return true };
+    let listens = methods.iter().all(|method| method == front_door::LISTEN);
+    if listens {
+        for method in methods.iter_mut() {
+            *method = HeaderValue::from_static(front_door::LISTEN_FOR_LIBRARY);
+        }
+    }
+    listens
+}
+
 /// Passes a message through the front door; gives the answer when it is refused there.
 fn admit(bytes: &[u8]) -> Result<Message, Box<Response>> {
-    let mut message =
-        Message { id: None, declares_version: false, begins_session: false, is_call: false, arguments: None };
+    let mut message = Message {
+        id: None,
+        declares_version: false,
+        begins_session: false,
+        is_call: false,
+        arguments: None,
+        listen: None,
+    };
     match front_door::admit(bytes) {
         Admitted::Refused(refusal) => return Err(plain::refused(StatusCode::BAD_REQUEST, &refusal).into()),
         Admitted::Dropped(why) => return Err(plain::refuse(StatusCode::BAD_REQUEST, None, why).into()),
         Admitted::Request { id, request, declares_version } => {
-            let id = id_text(&id);
+            let (protocol_id, id) = (id.clone(), id_text(&id));
             match *request {
                 // The library would still know these.
                 ClientRequest::CustomRequest(custom) if front_door::is_older_method(&custom.method) => {
@@ -219,8 +250,12 @@ fn admit(bytes: &[u8]) -> Result<Message, Box<Response>> {
                 }
                 ClientRequest::InitializeRequest(_) => message.begins_session = true,
                 ClientRequest::CallToolRequest(call) => message.arguments = call.extensions.get().cloned(),
-                ClientRequest::SubscriptionsListenRequest(_) => {
-                    return Ok(Message { id: Some(id), declares_version, ..message });
+                ClientRequest::SubscriptionsListenRequest(ref listen) => {
+                    let carried = listen.extensions.get().cloned();
+                    let passed =
+                        front_door::for_library(ClientJsonRpcMessage::request(*request, protocol_id));
+                    let listen = carried.zip(serde_json::to_vec(&passed).ok());
+                    return Ok(Message { id: Some(id), declares_version, listen, ..message });
                 }
                 _ => {}
             }
