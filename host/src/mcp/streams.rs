@@ -103,7 +103,7 @@ impl Stream {
         if self.acknowledge().await {
             self.tell_all(changes, tasks).await;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Subscribes to resources. What nobody has now is left out: nothing will be told of it.
