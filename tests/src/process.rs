@@ -1,7 +1,7 @@
-//! What a running process costs, as Linux counts it (proc(5)).
-//! It must not judge: the bounds are the tests'.
+//! What a running process costs, as Linux counts it (proc(5)), and waiting until it works or rests.
+//! It must not judge what is too much: the bounds are the tests'.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn status(pid: u32, key: &str) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
@@ -49,7 +49,34 @@ pub fn cpu_time(pid: u32) -> Option<Duration> {
     Some(Duration::from_millis(ticks * 10))
 }
 
-/// Processor time used so far, in ticks of 10 ms.
-pub fn cpu_ticks(pid: u32) -> u64 {
-    u64::try_from(cpu_time(pid).expect("the process runs").as_millis() / 10).expect("a small number")
+/// How long a process is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn used(pid: u32) -> Duration {
+    cpu_time(pid).expect("the process runs")
+}
+
+/// Waits until a process has worked for a while: what loops in it has begun.
+#[track_caller]
+pub fn becomes_busy(pid: u32) {
+    let (start, before) = (Instant::now(), used(pid));
+    while used(pid) - before < Duration::from_millis(300) {
+        assert!(start.elapsed() < PATIENCE, "the process does not begin to work");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits until a process does next to nothing: whatever looped in it is gone. One guest that spins would take a whole
+/// second of each, on a busy machine still many times what is allowed.
+#[track_caller]
+pub fn becomes_idle(pid: u32) {
+    let start = Instant::now();
+    loop {
+        let before = used(pid);
+        std::thread::sleep(Duration::from_secs(1));
+        if used(pid) - before <= Duration::from_millis(30) {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "the process goes on working");
+    }
 }

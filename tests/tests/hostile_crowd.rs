@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use kennel_tests::process::{cpu_ticks, resident};
+use kennel_tests::process::{becomes_idle, resident};
 use kennel_tests::{Attacker, Client, Home};
 use serde_json::{Value, json};
 
@@ -124,13 +124,6 @@ fn beside(client: &Client, bad: &[String]) -> (Duration, u64) {
 /// Waits until the process is idle.
 #[track_caller]
 fn settle(client: &Client) {
-    for _ in 0..100 {
-        let before = cpu_ticks(client.pid());
-        std::thread::sleep(Duration::from_millis(100));
-        if cpu_ticks(client.pid()) - before <= 2 {
-            client.request("ping", Value::Null).unwrap();
-            return;
-        }
-    }
-    panic!("guests go on running\n{}", client.stderr());
+    becomes_idle(client.pid());
+    client.request("ping", Value::Null).unwrap();
 }

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use kennel_tests::process::{cpu_ticks, resident, threads};
+use kennel_tests::process::{becomes_idle, resident, threads};
 use kennel_tests::{Attacker, Bystander, CALM, Client, Home, refusal, words};
 use serde_json::{Value, json};
 
@@ -307,12 +307,12 @@ fn cancelled_calls_leave_nothing_behind() {
         client.request("ping", Value::Null).unwrap();
     };
     cancel_some(1_000);
-    settle(&client);
+    becomes_idle(client.pid());
     let pid = client.pid();
     let (threads_before, memory_before) = (threads(pid), resident(pid));
     Bystander::beside(&client, || cancel_some(10_000));
     // Not before: the bystander's own calls are work too.
-    settle(&client);
+    becomes_idle(client.pid());
     // Those for blocking work go when they had none for a while; what leaks stays.
     let gone = || threads(pid) <= threads_before + 2;
     (0..300).take_while(|_| !gone()).for_each(|_| std::thread::sleep(Duration::from_millis(100)));
@@ -339,18 +339,4 @@ fn hanging_up_ends_the_process_and_its_guests() {
         client.end_input();
         assert!(client.exit(Duration::from_secs(8)).is_some(), "still there\n{}", client.stderr());
     }
-}
-
-/// Waits until the process is idle: guests that go on would keep it busy for ever.
-#[track_caller]
-fn settle(client: &Client) {
-    for _ in 0..100 {
-        let before = cpu_ticks(client.pid());
-        std::thread::sleep(Duration::from_millis(200));
-        // A tick is 10 ms.
-        if cpu_ticks(client.pid()) - before <= 3 {
-            return;
-        }
-    }
-    panic!("cancelled guests go on running\n{}", client.stderr());
 }

@@ -6,9 +6,9 @@
 
 use std::time::{Duration, Instant};
 
+use kennel_tests::process::{becomes_busy, becomes_idle};
 use kennel_tests::{
-    Home, HttpConnection, HttpRequest, HttpResponse, HttpServer, SseEvent, cpu_time, initialize_message,
-    modern_request,
+    Home, HttpConnection, HttpRequest, HttpResponse, HttpServer, SseEvent, initialize_message, modern_request,
 };
 use serde_json::{Value, json};
 
@@ -44,30 +44,6 @@ fn call(tool: &str, arguments: Value) -> Value {
 fn with_token(mut params: Value, token: Value) -> Value {
     params["_meta"] = json!({ "progressToken": token });
     params
-}
-
-/// Waits until the server is idle: whatever looped in it is gone.
-#[track_caller]
-fn becomes_idle(server: &HttpServer) {
-    let start = Instant::now();
-    loop {
-        let before = cpu_time(server.pid()).unwrap();
-        std::thread::sleep(Duration::from_millis(500));
-        if cpu_time(server.pid()).unwrap() - before < Duration::from_millis(100) {
-            return;
-        }
-        assert!(start.elapsed() < SOON, "something still runs");
-    }
-}
-
-/// Waits until the server has worked for a while: what loops has begun.
-#[track_caller]
-fn becomes_busy(server: &HttpServer) {
-    let (start, before) = (Instant::now(), cpu_time(server.pid()).unwrap());
-    while cpu_time(server.pid()).unwrap() - before < Duration::from_millis(300) {
-        assert!(start.elapsed() < SOON, "nothing runs");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// A simple call is answered in plain JSON, one that tells of its progress in a stream; in both eras.
@@ -167,9 +143,9 @@ fn whoever_goes_away() {
     let spin = || call("trial__spin", json!({}));
     let mut wire = server.connect();
     wire.begin(&modern_request(&json!(1), "tools/call", spin())).unwrap();
-    becomes_busy(&server);
+    becomes_busy(server.pid());
     drop(wire);
-    becomes_idle(&server);
+    becomes_idle(server.pid());
 
     // Also once a stream has begun.
     let mut wire = server.connect();
@@ -182,18 +158,18 @@ fn whoever_goes_away() {
     let mut wire = server.connect();
     let body = |id: &str, params: Value| json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
     wire.begin(&session.message(&body("spin", spin()))).unwrap();
-    becomes_busy(&server);
+    becomes_busy(server.pid());
     drop(wire);
-    becomes_busy(&server);
+    becomes_busy(server.pid());
     let cancel =
         json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": "spin" } });
     assert_eq!(session.post(&cancel).status, 202);
-    becomes_idle(&server);
+    becomes_idle(server.pid());
 
     // Whoever waits for a call that is cancelled is told that there is nothing more.
     let mut wire = server.connect();
     wire.begin(&session.message(&body("spin", spin()))).unwrap();
-    becomes_busy(&server);
+    becomes_busy(server.pid());
     let twice = session.ask(&json!("spin"), "tools/call", spin());
     let refusal = twice.json();
     assert!(refusal["error"]["message"].as_str().unwrap().contains("still being worked on"), "{refusal}");
@@ -202,7 +178,7 @@ fn whoever_goes_away() {
     while let Some(event) = response.event() {
         assert_eq!(event.data, "", "an answer to what was cancelled");
     }
-    becomes_idle(&server);
+    becomes_idle(server.pid());
 }
 
 /// Sessions are opened by a handshake, end with DELETE, when idle, or when others need the place; then they are gone.
@@ -399,7 +375,7 @@ fn it_stops_gracefully() {
     let server = served(&home, &["--drain", "1s"]);
     let mut wire = server.connect();
     wire.begin(&modern_request(&json!(1), "tools/call", call("trial__spin", json!({})))).unwrap();
-    becomes_busy(&server);
+    becomes_busy(server.pid());
     server.terminate();
     let status = server.exit(SOON).expect("it ends after the drain");
     assert!(status.success(), "{status}");

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use kennel_tests::process::cpu_ticks;
+use kennel_tests::process::{becomes_busy, becomes_idle};
 use kennel_tests::{Client, Home, command_component, plugin_file, words};
 use serde_json::{Value, json};
 
@@ -38,21 +38,6 @@ fn serving(more: &str) -> (Home, Client) {
     let client = home.serve();
     client.initialize();
     (home, client)
-}
-
-/// Waits until the process works, or does nothing.
-#[track_caller]
-fn until(client: &Client, works: bool) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while Instant::now() < end {
-        let before = cpu_ticks(client.pid());
-        std::thread::sleep(Duration::from_millis(300));
-        let used = cpu_ticks(client.pid()) - before;
-        if (works && used > 10) || (!works && used <= 3) {
-            return;
-        }
-    }
-    panic!("works: {works} never came\n{}", client.stderr());
 }
 
 fn execute(client: &Client, arguments: &Value) -> Value {
@@ -164,15 +149,15 @@ fn a_command_ends_with_its_call() {
     let (home, client) = serving(limits);
     let params = Client::call_params("execute", &json!({ "command": "words --spin" }));
     let id = client.send("tools/call", params.clone());
-    until(&client, true);
+    becomes_busy(client.pid());
     client.cancel(id);
-    until(&client, false);
+    becomes_idle(client.pid());
     let id = client.send("tools/call", params);
-    until(&client, true);
+    becomes_busy(client.pid());
     home.kennel(["revoke", "dev-assistant", "--commands"]).success();
     let ended = client.wait(id).unwrap();
     assert!(words(&ended).contains("revoked"), "{ended}");
-    until(&client, false);
+    becomes_idle(client.pid());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use kennel_tests::process::{cpu_ticks, descriptors, resident, threads};
+use kennel_tests::process::{becomes_idle, descriptors, resident, threads};
 use kennel_tests::{Attacker, Client, Home, HttpConnection, HttpServer, Trial, modern_request, words};
 use serde_json::{Value, json};
 
@@ -247,15 +247,7 @@ struct Held {
 fn held(pid: u32) -> Held {
     // Threads for blocking work are given up after ten seconds without any.
     std::thread::sleep(Duration::from_secs(12));
-    let start = Instant::now();
-    loop {
-        let before = cpu_ticks(pid);
-        std::thread::sleep(Duration::from_secs(1));
-        if cpu_ticks(pid) - before <= 3 {
-            break;
-        }
-        assert!(start.elapsed() < Duration::from_secs(60), "a process does not come to rest");
-    }
+    becomes_idle(pid);
     Held { threads: threads(pid), descriptors: descriptors(pid), memory: resident(pid) }
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use kennel_tests::process::cpu_ticks;
+use kennel_tests::process::becomes_idle;
 use kennel_tests::{Client, Home};
 use serde_json::{Value, json};
 
@@ -75,21 +75,6 @@ fn until(client: &Client, task: &Value, status: &str) -> Value {
 
 fn code(error: &Value) -> i64 {
     error["code"].as_i64().unwrap()
-}
-
-/// Waits until the server uses next to no processor.
-#[track_caller]
-fn comes_to_rest(client: &Client) {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let before = cpu_ticks(client.pid());
-        std::thread::sleep(Duration::from_millis(500));
-        // A guest that spins takes fifty in half a second, on a busy machine still many.
-        if cpu_ticks(client.pid()) - before <= 2 {
-            return;
-        }
-        assert!(Instant::now() < end, "the server goes on working");
-    }
 }
 
 #[test]
@@ -302,7 +287,7 @@ fn cancelling_stops_the_guest() {
         let now = until(&client, task, "cancelled");
         assert!(now.get("inputRequests").is_none() && now.get("result").is_none(), "{now}");
     }
-    comes_to_rest(&client);
+    becomes_idle(client.pid());
     // The protocol's other cancellation is of requests, and that of the task is over.
     client.cancel(1);
     assert_eq!(get(&client, &parked)["status"], "cancelled");
@@ -330,7 +315,7 @@ fn a_task_is_gone_after_its_time_and_so_is_its_guest() {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
-    comes_to_rest(&client);
+    becomes_idle(client.pid());
 }
 
 #[test]
