@@ -73,6 +73,12 @@ impl Client {
     }
 
     pub fn initialize(&mut self) {
+        self.introduce();
+        self.be_ready();
+    }
+
+    /// The first half of the handshake.
+    pub fn introduce(&mut self) {
         let answer = self.ask(
             "init",
             "initialize",
@@ -80,6 +86,10 @@ impl Client {
                    "clientInfo": {"name": "tester", "version": "1"}}),
         );
         assert_eq!(answer["result"]["protocolVersion"], "2025-11-25", "{answer}");
+    }
+
+    /// Its last word.
+    pub fn be_ready(&mut self) {
         self.say(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
     }
 

@@ -155,7 +155,11 @@ fn lists_keep_their_order_and_wait_for_plugins_but_ping_does_not() {
 
 #[test]
 fn an_older_client_hears_of_changes() {
-    let mut client = Client::legacy();
+    let mut client = Client::new();
+    client.introduce();
+    client.catalog.0.changes.send(Change::Prompts).unwrap();
+    client.be_ready();
+    assert_eq!(client.hear()["method"], "notifications/prompts/list_changed");
     assert!(client.ask(1, "resources/subscribe", json!({"uri": "mem:///a"}))["result"].is_object());
     let snapshot = Snapshot { tools: vec![tool("new")], ..Default::default() };
     *client.catalog.0.snapshot.lock().unwrap() = Arc::new(snapshot);
