@@ -1,4 +1,4 @@
-//! Formatting, clippy and the dependency rules of `deny.toml`, for the host's workspace and the plugins'.
+//! Formatting and the dependency rules of `deny.toml`, for the host's workspace and the plugins'; clippy for the host's.
 //! A tool that is not installed is named and left out; what is installed must pass.
 //! It must not change any file.
 
@@ -34,7 +34,16 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         say("left out: lints (clippy is not installed; `rustup component add clippy`)");
     }
     if has("deny") {
-        workspace::run(workspace.cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"]))?;
+        for manifest in ["Cargo.toml", "plugins/Cargo.toml"] {
+            let manifest = workspace.path(manifest);
+            // It looks at every platform's dependencies; a build has fetched those of one.
+            let mut fetch = workspace.cargo(&["fetch", "--locked", "--quiet", "--manifest-path"]);
+            fetch.arg(&manifest);
+            workspace::run(fetch)?;
+            let mut check = workspace.cargo(&["deny", "--offline", "--manifest-path"]);
+            check.arg(&manifest).args(["check", "bans", "licenses", "sources"]);
+            workspace::run(check)?;
+        }
     } else {
         say("left out: dependency rules (cargo-deny is not installed; `cargo install cargo-deny`)");
     }
