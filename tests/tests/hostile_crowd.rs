@@ -124,6 +124,6 @@ fn beside(client: &Client, bad: &[String]) -> (Duration, u64) {
 /// Waits until the process is idle.
 #[track_caller]
 fn settle(client: &Client) {
-    becomes_idle(client.pid());
+    becomes_idle(client.pid(), Duration::from_secs(10));
     client.request("ping", Value::Null).unwrap();
 }

@@ -8,6 +8,8 @@ use kennel_tests::process::{becomes_idle, resident, threads};
 use kennel_tests::{Attacker, Bystander, CALM, Client, Home, refusal, words};
 use serde_json::{Value, json};
 
+/// Within this time after the last call the process is idle.
+const REST: Duration = Duration::from_secs(20);
 const FOREVER: &str = "(loop $forever (br $forever))";
 const POLL: &str = "wasi:io/poll@0.2.0";
 const CLOCK: &str = "wasi:clocks/monotonic-clock@0.2.0";
@@ -307,12 +309,12 @@ fn cancelled_calls_leave_nothing_behind() {
         client.request("ping", Value::Null).unwrap();
     };
     cancel_some(1_000);
-    becomes_idle(client.pid());
+    becomes_idle(client.pid(), REST);
     let pid = client.pid();
     let (threads_before, memory_before) = (threads(pid), resident(pid));
     Bystander::beside(&client, || cancel_some(10_000));
     // Not before: the bystander's own calls are work too.
-    becomes_idle(client.pid());
+    becomes_idle(client.pid(), REST);
     // Those for blocking work go when they had none for a while; what leaks stays.
     let gone = || threads(pid) <= threads_before + 2;
     (0..300).take_while(|_| !gone()).for_each(|_| std::thread::sleep(Duration::from_millis(100)));

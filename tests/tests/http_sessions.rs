@@ -143,9 +143,9 @@ fn whoever_goes_away() {
     let spin = || call("trial__spin", json!({}));
     let mut wire = server.connect();
     wire.begin(&modern_request(&json!(1), "tools/call", spin())).unwrap();
-    becomes_busy(server.pid());
+    becomes_busy(server.pid(), SOON);
     drop(wire);
-    becomes_idle(server.pid());
+    becomes_idle(server.pid(), SOON);
 
     // Also once a stream has begun.
     let mut wire = server.connect();
@@ -158,18 +158,18 @@ fn whoever_goes_away() {
     let mut wire = server.connect();
     let body = |id: &str, params: Value| json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
     wire.begin(&session.message(&body("spin", spin()))).unwrap();
-    becomes_busy(server.pid());
+    becomes_busy(server.pid(), SOON);
     drop(wire);
-    becomes_busy(server.pid());
+    becomes_busy(server.pid(), SOON);
     let cancel =
         json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": "spin" } });
     assert_eq!(session.post(&cancel).status, 202);
-    becomes_idle(server.pid());
+    becomes_idle(server.pid(), SOON);
 
     // Whoever waits for a call that is cancelled is told that there is nothing more.
     let mut wire = server.connect();
     wire.begin(&session.message(&body("spin", spin()))).unwrap();
-    becomes_busy(server.pid());
+    becomes_busy(server.pid(), SOON);
     let twice = session.ask(&json!("spin"), "tools/call", spin());
     let refusal = twice.json();
     assert!(refusal["error"]["message"].as_str().unwrap().contains("still being worked on"), "{refusal}");
@@ -178,7 +178,7 @@ fn whoever_goes_away() {
     while let Some(event) = response.event() {
         assert_eq!(event.data, "", "an answer to what was cancelled");
     }
-    becomes_idle(server.pid());
+    becomes_idle(server.pid(), SOON);
 }
 
 /// Sessions are opened by a handshake, end with DELETE, when idle, or when others need the place; then they are gone.
@@ -375,7 +375,7 @@ fn it_stops_gracefully() {
     let server = served(&home, &["--drain", "1s"]);
     let mut wire = server.connect();
     wire.begin(&modern_request(&json!(1), "tools/call", call("trial__spin", json!({})))).unwrap();
-    becomes_busy(server.pid());
+    becomes_busy(server.pid(), SOON);
     server.terminate();
     let status = server.exit(SOON).expect("it ends after the drain");
     assert!(status.success(), "{status}");

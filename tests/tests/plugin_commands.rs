@@ -9,6 +9,8 @@ use kennel_tests::process::{becomes_busy, becomes_idle};
 use kennel_tests::{Client, Home, command_component, plugin_file, words};
 use serde_json::{Value, json};
 
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Said of a folder in which the plugin could write its own commands.
 const REFUSED: &str = "put them into a folder of their own";
 
@@ -149,15 +151,15 @@ fn a_command_ends_with_its_call() {
     let (home, client) = serving(limits);
     let params = Client::call_params("execute", &json!({ "command": "words --spin" }));
     let id = client.send("tools/call", params.clone());
-    becomes_busy(client.pid());
+    becomes_busy(client.pid(), PATIENCE);
     client.cancel(id);
-    becomes_idle(client.pid());
+    becomes_idle(client.pid(), PATIENCE);
     let id = client.send("tools/call", params);
-    becomes_busy(client.pid());
+    becomes_busy(client.pid(), PATIENCE);
     home.kennel(["revoke", "dev-assistant", "--commands"]).success();
     let ended = client.wait(id).unwrap();
     assert!(words(&ended).contains("revoked"), "{ended}");
-    becomes_idle(client.pid());
+    becomes_idle(client.pid(), PATIENCE);
 }
 
 #[test]

@@ -291,9 +291,9 @@ fn cancelling_a_request_of_either_era_stops_its_guest() {
     let endless = json!({ "name": "chores__endless", "arguments": {} });
     for params in [endless.clone(), stateless(endless)] {
         let id = client.send("tools/call", params);
-        becomes_busy(client.pid());
+        becomes_busy(client.pid(), PATIENCE);
         client.cancel(id);
-        becomes_idle(client.pid());
+        becomes_idle(client.pid(), PATIENCE);
         assert_eq!(client.wait_for(id, Duration::from_millis(10)), None, "no answer to what was cancelled");
     }
 }

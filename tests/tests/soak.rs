@@ -247,7 +247,7 @@ struct Held {
 fn held(pid: u32) -> Held {
     // Threads for blocking work are given up after ten seconds without any.
     std::thread::sleep(Duration::from_secs(12));
-    becomes_idle(pid);
+    becomes_idle(pid, Duration::from_secs(60));
     Held { threads: threads(pid), descriptors: descriptors(pid), memory: resident(pid) }
 }
 

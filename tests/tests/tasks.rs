@@ -287,7 +287,7 @@ fn cancelling_stops_the_guest() {
         let now = until(&client, task, "cancelled");
         assert!(now.get("inputRequests").is_none() && now.get("result").is_none(), "{now}");
     }
-    becomes_idle(client.pid());
+    becomes_idle(client.pid(), PATIENCE);
     // The protocol's other cancellation is of requests, and that of the task is over.
     client.cancel(1);
     assert_eq!(get(&client, &parked)["status"], "cancelled");
@@ -315,7 +315,7 @@ fn a_task_is_gone_after_its_time_and_so_is_its_guest() {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
-    becomes_idle(client.pid());
+    becomes_idle(client.pid(), PATIENCE);
 }
 
 #[test]

@@ -107,7 +107,7 @@ impl<B: Backend> KennelHandler<B> {
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
 /// Who this is.
-fn server() -> Implementation {
+pub(super) fn server() -> Implementation {
     Implementation::new("kennel", env!("CARGO_PKG_VERSION")).with_title("Kennel")
 }
 

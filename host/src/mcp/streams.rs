@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use rmcp::ServerHandler as _;
 use rmcp::model::{
-    CustomNotification, CustomResult, ErrorData, GetExtensions, MetaObject, NotificationMetaObject,
-    RequestId, ResultType, ServerNotification, SubscriptionFilter, SubscriptionsListenRequestMethod,
-    SubscriptionsListenResultMeta, TaskStatusNotification, TaskStatusNotificationParams,
+    CustomNotification, CustomResult, ErrorData, GetExtensions, NotificationMetaObject, RequestId,
+    ServerNotification, SubscriptionFilter, SubscriptionsListenRequestMethod, SubscriptionsListenResult,
+    TaskStatusNotification, TaskStatusNotificationParams,
 };
 use rmcp::service::{Peer, RequestContext, RoleServer};
-use serde::Serialize;
 use serde_json::json;
 use tokio::sync::broadcast::{self, error::RecvError};
 
@@ -19,19 +18,10 @@ use super::carried::Listen;
 use super::changes::Batch;
 use super::client::{is_modern, takes_tasks};
 use super::error;
-use super::handler::{KennelHandler, sign};
+use super::handler::{KennelHandler, server};
 use super::subscribed::{MAX_SUBSCRIPTIONS, Subscribed};
 use super::tasks::Table;
 use crate::catalog::api::{Backend, CallInfo, Change};
-
-/// The result of a stream that its client did not close.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Ended {
-    result_type: ResultType,
-    #[serde(rename = "_meta")]
-    meta: Option<MetaObject>,
-}
 
 impl<B: Backend> KennelHandler<B> {
     /// Opens a change stream, and tells until the client closes it or the server is going.
@@ -67,14 +57,14 @@ impl<B: Backend> KennelHandler<B> {
             tasks,
             caller,
         };
-        let mut ended = stream.ended();
         let (info, _) = self.client.call_info(context);
         tokio::select! {
             () = context.ct.cancelled() => {}
             () = self.shared.closing.cancelled() => {}
             () = stream.tell(&self.backend, info, &self.shared.tasks) => {}
         }
-        sign(context, &mut ended.meta);
+        let mut ended = SubscriptionsListenResult::complete(context.id.clone());
+        ended.meta.set_server_info(server());
         serde_json::to_value(ended)
             .map(CustomResult::new)
             .map_err(|error| ErrorData::internal_error(error.to_string(), None))
@@ -127,14 +117,6 @@ impl Stream {
         let method = "notifications/subscriptions/acknowledged";
         let note = CustomNotification::new(method, Some(json!({ "notifications": accepted })));
         self.send(ServerNotification::CustomNotification(note)).await
-    }
-
-    fn ended(&self) -> Ended {
-        let mut meta = MetaObject::new();
-        for (key, value) in SubscriptionsListenResultMeta::new(self.id.clone()).iter() {
-            meta.insert(key.clone(), value.clone());
-        }
-        Ended { result_type: ResultType::COMPLETE, meta: Some(meta) }
     }
 
     async fn tell_all(

@@ -59,6 +59,7 @@ impl Drop for Call {
 }
 
 /// How a message is passed on.
+#[derive(Default)]
 struct Message {
     id: Option<String>,
     /// Its request says itself which version it follows.
@@ -225,24 +226,17 @@ fn rename_listen(parts: &mut Parts) -> bool {
 
 /// Passes a message through the front door; gives the answer when it is refused there.
 fn admit(bytes: &[u8]) -> Result<Message, Box<Response>> {
-    let mut message = Message {
-        id: None,
-        declares_version: false,
-        begins_session: false,
-        is_call: false,
-        arguments: None,
-        listen: None,
-    };
+    let mut message = Message::default();
     match front_door::admit(bytes) {
         Admitted::Refused(refusal) => return Err(plain::refused(StatusCode::BAD_REQUEST, &refusal).into()),
         Admitted::Dropped(why) => return Err(plain::refuse(StatusCode::BAD_REQUEST, None, why).into()),
         Admitted::Request { id, request, declares_version } => {
-            let (protocol_id, id) = (id.clone(), id_text(&id));
+            let text = id_text(&id);
             match *request {
                 // The library would still know these.
                 ClientRequest::CustomRequest(custom) if front_door::is_older_method(&custom.method) => {
                     let refusal = Refusal {
-                        id: Some(id),
+                        id: Some(text),
                         code: ErrorCode::METHOD_NOT_FOUND.0,
                         message: format!("Method not found: {}", custom.method),
                     };
@@ -252,14 +246,13 @@ fn admit(bytes: &[u8]) -> Result<Message, Box<Response>> {
                 ClientRequest::CallToolRequest(call) => message.arguments = call.extensions.get().cloned(),
                 ClientRequest::SubscriptionsListenRequest(ref listen) => {
                     let carried = listen.extensions.get().cloned();
-                    let passed =
-                        front_door::for_library(ClientJsonRpcMessage::request(*request, protocol_id));
+                    let passed = front_door::for_library(ClientJsonRpcMessage::request(*request, id));
                     let listen = carried.zip(serde_json::to_vec(&passed).ok());
-                    return Ok(Message { id: Some(id), declares_version, listen, ..message });
+                    return Ok(Message { id: Some(text), declares_version, listen, ..message });
                 }
                 _ => {}
             }
-            message = Message { id: Some(id), declares_version, is_call: true, ..message };
+            message = Message { id: Some(text), declares_version, is_call: true, ..message };
         }
         Admitted::Ping(id) => message.id = Some(id_text(&id)),
         Admitted::Cancel(..) | Admitted::Notification(_) | Admitted::Response(_) => {}
